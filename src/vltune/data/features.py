@@ -1,0 +1,66 @@
+"""The cache of image features: one float16 array [n, k, w] a split, memory-mapped, with ids and a signature.
+
+Shapes: n images, k tokens of the grid, w feature width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from vltune.errors import InputError
+from vltune.files import read_json, write_json
+
+
+class Features:
+    """A split's features; rows are read from disk when asked for, so memory does not grow with the data."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        """Open a split.
+
+        Raises:
+            InputError: a file is missing or cut, or the ids do not fit the array.
+        """
+        path = folder / f"{split}.npy"
+        self.ids: list[int | str] = read_json(folder / f"{split}.json")["ids"]
+        self.signature: dict[str, Any] = read_json(folder / "signature.json")
+        try:
+            self.array = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as features, is the file whole? ({error})") from None
+        if len(self.ids) > len(self.array):  # rows behind the last id belong to images that could not be read
+            raise InputError(f"{path}: {len(self.array)} rows for {len(self.ids)} ids; run preprocess again")
+        self.row = {image_id: i for i, image_id in enumerate(self.ids)}
+
+    @property
+    def tokens(self) -> int:
+        """The number k of tokens of an image."""
+        return self.array.shape[1]
+
+    @property
+    def width(self) -> int:
+        """The width w of a token."""
+        return self.array.shape[2]
+
+    def take(self, ids: Sequence[int | str]) -> np.ndarray:
+        """Copy the features of some images, float16 [b, k, w]."""
+        return np.stack([self.array[self.row[image_id]] for image_id in ids])
+
+
+@contextmanager
+def writing(folder: Path, split: str, images: int, tokens: int, width: int) -> Iterator[np.ndarray]:
+    """Give a memory-mapped array [images, tokens, width] to fill; see `finish` for the ids."""
+    folder.mkdir(parents=True, exist_ok=True)
+    array = open_memmap(folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(images, tokens, width))
+    yield array
+    array.flush()
+
+
+def finish(folder: Path, split: str, ids: list[int | str], unreadable: dict[str, str]) -> None:
+    """Write the ids of a split's rows, and the files that could not be read with the reason."""
+    write_json(folder / f"{split}.json", {"ids": ids, "unreadable": unreadable})

@@ -1,0 +1,51 @@
+"""Bottleneck adapters after attention and after the MLP: x + up(gelu(down(x))), with `up` zero at the start.
+
+Source: Houlsby et al. 2019, section 2.1 and figure 2 (two a layer, before the residual sum).
+Trained parameters: layers * 2 * (2 * width * bottleneck + bottleneck + width).
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vltune.methods.interface import Settings, replace, uniform
+from vltune.model.decoder import Decoder
+
+SITES = ("after_attention", "after_mlp")
+
+
+class Config(Settings):
+    """Section `adapter`: the width of the bottleneck."""
+
+    bottleneck: int = Field(ge=1, le=65536)
+
+
+class Adapter(nn.Module):
+    """A residual bottleneck on the output of a sub-layer."""
+
+    def __init__(self, width: int, bottleneck: int, generator: torch.Generator) -> None:
+        """Start as the identity: `down` is random, `up` and both biases are zero."""
+        super().__init__()
+        self.down = uniform(bottleneck, width, generator)
+        self.down_bias = nn.Parameter(torch.zeros(bottleneck))
+        self.up = nn.Parameter(torch.zeros(width, bottleneck))
+        self.up_bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, t, d] to [b, t, d]."""
+        narrow = F.gelu(F.linear(x, self.down.to(x.dtype), self.down_bias.to(x.dtype)))  # [b, t, bottleneck]
+        return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
+
+
+def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
+    """Put an adapter at both places of every layer."""
+    trained = []
+    for i in range(len(decoder.blocks)):
+        for site in SITES:
+            name = f"blocks.{i}.{site}"
+            replace(decoder, name, Adapter(decoder.shape.width, settings.bottleneck, generator))
+            trained += [f"{name}.{part}" for part in ("down", "down_bias", "up", "up_bias")]
+    return trained

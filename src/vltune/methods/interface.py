@@ -1,0 +1,95 @@
+"""What a method is, and what is done once for all of them.
+
+A method is a module of this folder with two names: a frozen `Config`, whose fields are exactly its section of
+params.yaml, and `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites
+and returns the full names of the parameters to train. Everything else is decided here, from that one list.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from vltune.errors import InputError
+from vltune.model.decoder import Decoder
+from vltune.params import Section, nearest
+
+NOT_METHODS = ("__init__", "interface")
+
+
+class Settings(Section):
+    """The fields that every method's `Config` has."""
+
+    learning_rate: float
+    connector_learning_rate: float
+
+
+def names() -> list[str]:
+    """List the methods there are: the files of this folder."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in NOT_METHODS)
+
+
+def module(name: str) -> ModuleType:
+    """Import a method by name.
+
+    Raises:
+        InputError: there is no such method; gives the nearest name.
+    """
+    if name not in names():
+        raise InputError(f"unknown method {name!r}{nearest(name, names())}; the methods are {', '.join(names())}")
+    return importlib.import_module(f"vltune.methods.{name}")
+
+
+def attach(decoder: Decoder, name: str, settings: Settings, generator: torch.Generator) -> list[str]:
+    """Attach a method to a decoder and decide, here alone, which parameters train.
+
+    Trained tensors are float32; the others keep their precision and get no gradient.
+
+    Returns: the sorted full names of the trained parameters.
+    Raises:
+        InputError: the method is unknown, or names a parameter that the decoder does not have, or names one twice.
+    """
+    trained = sorted(module(name).attach(decoder, settings, generator))
+    parameters = dict(decoder.named_parameters())
+    unknown = [one for one in trained if one not in parameters]
+    if unknown:
+        raise InputError(f"method {name} wants to train {unknown[0]}, which the decoder does not have")
+    if len(set(trained)) != len(trained):
+        raise InputError(f"method {name} names a parameter twice")
+    for one, parameter in parameters.items():
+        parameter.requires_grad_(one in set(trained))
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return trained
+
+
+def trained_tensors(decoder: Decoder, trained: list[str]) -> dict[str, Tensor]:
+    """Take exactly the trained tensors, detached, by name."""
+    parameters = dict(decoder.named_parameters())
+    return {name: parameters[name].detach() for name in trained}
+
+
+def fold(decoder: Decoder, name: str, trained: list[str]) -> list[str]:
+    """Bring a method into the form that is saved and used (a reparametrised prefix becomes the prefix itself).
+
+    Returns: the sorted names of the tensors that make up the method then; `trained` where nothing is to fold.
+    """
+    method = module(name)
+    return sorted(method.fold(decoder)) if hasattr(method, "fold") else trained
+
+
+def replace(decoder: Decoder, name: str, new: nn.Module) -> None:
+    """Put a module at a site of the decoder, given by its full name."""
+    parent, _, last = name.rpartition(".")
+    setattr(decoder.get_submodule(parent), last, new)
+
+
+def uniform(rows: int, columns: int, generator: torch.Generator) -> nn.Parameter:
+    """Draw a weight [rows, columns] as torch's Linear does: uniform within 1 / sqrt(columns)."""
+    bound = 1 / math.sqrt(columns)
+    return nn.Parameter((torch.rand(rows, columns, generator=generator) * 2 - 1) * bound)

@@ -1,0 +1,77 @@
+"""LoRA: W x + (alpha / rank) B A x, with A random and B zero.
+
+Source: Hu et al. 2021, LoRA, equation 3 and section 4.1.
+Trained parameters: layers * rank * sum over targets of (inputs + outputs).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vltune.errors import InputError
+from vltune.methods.interface import Settings, replace, uniform
+from vltune.model.attention import Linear
+from vltune.model.decoder import Decoder
+
+SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
+
+
+class Config(Settings):
+    """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
+
+    rank: int = Field(ge=1, le=1024)
+    alpha: float = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
+
+
+class LoraLinear(nn.Module):
+    """A linear layer with a low-rank update beside it."""
+
+    def __init__(self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator) -> None:
+        """Start equal to `base`: A [rank, in] is random, B [out, rank] is zero."""
+        super().__init__()
+        self.base = base
+        self.scale = alpha / rank
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.a = uniform(rank, base.in_features, generator)
+        self.b = nn.Parameter(torch.zeros(base.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [..., in] to [..., out]."""
+        low = F.linear(self.dropout(x), self.a.to(x.dtype))  # [..., r]
+        return self.base(x) + F.linear(low, (self.scale * self.b).to(x.dtype))
+
+    def merged(self) -> Linear:
+        """Give one linear layer that computes the same: W + scale B A."""
+        with torch.no_grad():
+            weight = self.base.weight.float() + self.scale * self.b @ self.a
+            self.base.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
+        return self.base
+
+
+def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
+    """Replace every target linear of every layer."""
+    absent = [site for site in settings.targets if getattr(getattr(decoder.blocks[0], SITES[site]), site, None) is None]
+    if absent:
+        raise InputError(f"lora.targets holds '{absent[0]}', which this decoder does not have")
+    trained = []
+    for i in range(len(decoder.blocks)):
+        for site in sorted(set(settings.targets)):
+            name = f"blocks.{i}.{SITES[site]}.{site}"
+            base = decoder.get_submodule(name)
+            replace(decoder, name, LoraLinear(base, settings.rank, settings.alpha, settings.dropout, generator))
+            trained += [f"{name}.a", f"{name}.b"]
+    return trained
+
+
+def merge(decoder: Decoder) -> None:
+    """Turn every LoRA layer back into a plain linear with the update added to its weight."""
+    for name, part in list(decoder.named_modules()):
+        if isinstance(part, LoraLinear):
+            replace(decoder, name, part.merged())

@@ -1,0 +1,101 @@
+"""Prefix tuning: trained keys and values in front of those of the tokens, in every layer.
+
+With `reparametrization` h > 0 a prefix comes from an embedding [length, h] through a two-layer network while it is
+trained; saved and used is the folded prefix alone.
+
+Source: Li and Liang 2021, Prefix-Tuning, sections 4.2 and 4.3.
+Trained parameters: layers * 2 * length * kv_heads * head_width; with reparametrization
+layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_width), folded to the first formula.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vltune.methods.interface import Settings, replace, uniform
+from vltune.model.decoder import Decoder
+
+
+class Config(Settings):
+    """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
+
+    length: int = Field(ge=1, le=4096)
+    reparametrization: int = Field(ge=0, le=65536)
+    scale: float = Field(gt=0)  # standard deviation of the start; has no effect with reparametrization
+
+
+class Prefix(nn.Module):
+    """Keys and values [g, p, e] that every token of the layer may look at."""
+
+    def __init__(self, length: int, kv_heads: int, head_width: int, scale: float, generator: torch.Generator) -> None:
+        """Start small and random: `scale` is the standard deviation."""
+        super().__init__()
+        shape = (kv_heads, length, head_width)
+        self.keys = nn.Parameter(scale * torch.randn(shape, generator=generator))
+        self.values = nn.Parameter(scale * torch.randn(shape, generator=generator))
+
+    def pair(self) -> tuple[Tensor, Tensor]:
+        """Give keys and values, both [g, p, e]."""
+        return self.keys, self.values
+
+    def forward(self, keys: Tensor, values: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Put the prefix in front of keys and values [b, g, s, e], and zeros (all may look) in front of the bias."""
+        first, second = (part.to(keys.dtype).expand(len(keys), -1, -1, -1) for part in self.pair())  # [b, g, p, e]
+        bias = F.pad(bias, (first.shape[2], 0))  # [b, 1, t, p + s]
+        return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2), bias
+
+
+class ReparametrizedPrefix(Prefix):
+    """A prefix that is computed from a small network while it is trained."""
+
+    def __init__(self, length: int, kv_heads: int, head_width: int, hidden: int, generator: torch.Generator) -> None:
+        """Start with a random embedding and random weights."""
+        nn.Module.__init__(self)
+        self.shape = (length, 2, kv_heads, head_width)
+        self.embedding = nn.Parameter(torch.randn(length, hidden, generator=generator))
+        self.inner = uniform(hidden, hidden, generator)
+        self.inner_bias = nn.Parameter(torch.zeros(hidden))
+        self.outer = uniform(2 * kv_heads * head_width, hidden, generator)
+        self.outer_bias = nn.Parameter(torch.zeros(2 * kv_heads * head_width))
+
+    def pair(self) -> tuple[Tensor, Tensor]:
+        """Compute keys and values, both [g, p, e]."""
+        hidden = torch.tanh(F.linear(self.embedding, self.inner, self.inner_bias))  # [p, h]
+        both = F.linear(hidden, self.outer, self.outer_bias).view(self.shape).permute(1, 2, 0, 3)  # [2, g, p, e]
+        return both[0], both[1]
+
+    def folded(self) -> Prefix:
+        """Give a plain prefix with the keys and values of this moment."""
+        keys, values = (part.detach().clone() for part in self.pair())
+        plain = Prefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
+        plain.keys, plain.values = nn.Parameter(keys), nn.Parameter(values)
+        return plain
+
+
+def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
+    """Put a prefix in front of every layer's keys and values."""
+    shape, hidden = decoder.shape, settings.reparametrization
+    trained = []
+    for i in range(len(decoder.blocks)):
+        if hidden:
+            part: Prefix = ReparametrizedPrefix(settings.length, shape.kv_heads, shape.head_width, hidden, generator)
+        else:
+            part = Prefix(settings.length, shape.kv_heads, shape.head_width, settings.scale, generator)
+        name = f"blocks.{i}.attention.prefix"
+        replace(decoder, name, part)
+        trained += [f"{name}.{one}" for one, _ in part.named_parameters()]
+    return trained
+
+
+def fold(decoder: Decoder) -> list[str]:
+    """Replace every reparametrised prefix by the prefix that it computes; name the parameters that are then there."""
+    names = []
+    for name, part in list(decoder.named_modules()):
+        if isinstance(part, ReparametrizedPrefix):
+            replace(decoder, name, part.folded())
+        if isinstance(part, Prefix):
+            names += [f"{name}.keys", f"{name}.values"]
+    return names

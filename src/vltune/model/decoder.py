@@ -1,0 +1,140 @@
+"""The language model: Llama-style and GPT-2-style blocks behind one class.
+
+A block is   x = x + after_attention(attention(norm(x)));   x = x + after_mlp(mlp(norm(x)))
+and offers the sites where a method may put its modules:
+  1. the named linears attention.{q,k,v,o} and mlp.{gate,up,down} (GPT-2 has no gate);
+  2. `after_attention` and `after_mlp`, the identity unless a method replaces them;
+  3. `attention.prefix`, which puts keys and values in front of those of the tokens.
+Nothing else in here knows of methods. Shapes: b batch, t tokens, s all tokens seen so far, d width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vltune.model.attention import Attention, Cache, Linear, rotation
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a decoder, all read from its config.json."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    mlp_width: int
+    norm_epsilon: float
+    positions: int  # the longest sequence; the size of the position table if there is one
+    rope_base: float | None  # None: learnt positions, as in GPT-2
+    gated: bool  # SwiGLU (Llama) or GELU (GPT-2)
+    rms: bool  # RMSNorm (Llama) or LayerNorm (GPT-2)
+    bias: bool
+
+
+class Norm(nn.Module):
+    """RMSNorm, or LayerNorm with bias; computes in float32 inside.
+
+    Source: Zhang and Sennrich 2019, equation 4; Ba et al. 2016.
+    """
+
+    def __init__(self, width: int, epsilon: float, rms: bool) -> None:
+        """Start as the identity scale."""
+        super().__init__()
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = None if rms else nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension of [..., d]."""
+        weight = self.weight.to(x.dtype)
+        if self.bias is None:
+            return F.rms_norm(x, weight.shape, weight, self.epsilon)
+        return F.layer_norm(x, weight.shape, weight, self.bias.to(x.dtype), self.epsilon)
+
+
+class Mlp(nn.Module):
+    """The feed-forward part: down(silu(gate(x)) * up(x)), or down(gelu(up(x))).
+
+    Source: Shazeer 2020, GLU variants, equation 6 (SwiGLU); Radford et al. 2019 for the tanh GELU.
+    """
+
+    def __init__(self, width: int, mlp_width: int, gated: bool, bias: bool) -> None:
+        """Make the linears; weights are filled by the loader."""
+        super().__init__()
+        self.gate = Linear(width, mlp_width, bias=bias) if gated else None
+        self.up = Linear(width, mlp_width, bias=bias)
+        self.down = Linear(mlp_width, width, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [b, t, d] to [b, t, d]."""
+        if self.gate is None:
+            return self.down(F.gelu(self.up(x), approximate="tanh"))
+        return self.down(F.silu(self.gate(x)) * self.up(x))
+
+
+class Block(nn.Module):
+    """One layer: attention and MLP, each after a norm and around a residual path."""
+
+    def __init__(self, shape: Shape) -> None:
+        """Build an empty block of the given shape."""
+        super().__init__()
+        self.attention_norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
+        self.attention = Attention(shape.width, shape.heads, shape.kv_heads, shape.head_width, shape.bias)
+        self.after_attention: nn.Module = nn.Identity()
+        self.mlp_norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
+        self.mlp = Mlp(shape.width, shape.mlp_width, shape.gated, shape.bias)
+        self.after_mlp: nn.Module = nn.Identity()
+
+    def forward(
+        self, x: Tensor, turn: tuple[Tensor, Tensor] | None, bias: Tensor, layer: int, cache: Cache | None
+    ) -> Tensor:
+        """Map [b, t, d] to [b, t, d]; the arguments are those of `Attention.forward`."""
+        x = x + self.after_attention(self.attention(self.attention_norm(x), turn, bias, layer, cache))
+        return x + self.after_mlp(self.mlp(self.mlp_norm(x)))
+
+
+class Decoder(nn.Module):
+    """A causal language model from embeddings to hidden states; `logits` is the tied output layer."""
+
+    def __init__(self, shape: Shape) -> None:
+        """Build an empty decoder; `model.loading` fills it."""
+        super().__init__()
+        self.shape = shape
+        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
+        self.position = None if shape.rope_base else nn.Embedding(shape.positions, shape.width)
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
+
+    def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
+        """Look up token ids [b, t] in the embedding table, as [b, t, d] in the compute precision."""
+        return self.embedding(tokens).to(dtype)
+
+    def forward(self, x: Tensor, positions: Tensor, mask: Tensor, cache: Cache | None = None) -> Tensor:
+        """Run the blocks.
+
+        Args: x, embeddings [b, t, d] in the compute precision; positions, int64 [b, t];
+            mask, bool [b, 1, t, s], True where token t may look at token s; cache, extended if given.
+        Returns: hidden states [b, t, d], normalised, ready for `logits`.
+        """
+        if self.position is not None:
+            x = x + self.position(positions).to(x.dtype)
+        turn = None
+        if self.shape.rope_base is not None:
+            turn = rotation(positions, self.shape.head_width, self.shape.rope_base, x.dtype)
+        bias = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill_(~mask, float("-inf"))
+        for layer, block in enumerate(self.blocks):
+            x = block(x, turn, bias, layer, cache)
+        if cache is not None:
+            cache.length += x.shape[1]
+        return self.norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Score the vocabulary: [..., d] to [..., vocabulary], with the embedding table as weights."""
+        return F.linear(hidden, self.embedding.weight.to(hidden.dtype))

@@ -1,0 +1,111 @@
+"""Greedy and beam decoding in batches, with a key/value cache.
+
+Shapes: b inputs, n beams, t tokens of an input, d width, v vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vltune.model.attention import Cache
+from vltune.model.decoder import Decoder
+
+NEVER = float("-inf")
+
+
+@torch.inference_mode()
+def generate(
+    decoder: Decoder, x: Tensor, valid: Tensor, end: int, beams: int, length_penalty: float, max_new_tokens: int
+) -> list[list[int]]:
+    """Continue each input with the most likely text that beam search finds; one beam is greedy decoding.
+
+    A finished text's score is its log-probability divided by length ** length_penalty, its end token counted; a text
+    that reaches max_new_tokens counts as finished.
+
+    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id that ends a text.
+    Returns: for each input the token ids, without the end.
+
+    Source: Wu et al. 2016, section 7, for length-normalised beam search (here in the form of a plain power).
+    """
+    b, t, _ = x.shape
+    cache = Cache(t + max_new_tokens)
+    hidden = decoder(x, (valid.cumsum(1) - 1).clamp(min=0), _prompt_mask(valid), cache)[:, -1]
+    cache.select(torch.arange(b, device=x.device).repeat_interleave(beams))
+    valid = valid.repeat_interleave(beams, 0)  # [b * n, t]
+    hidden = hidden.repeat_interleave(beams, 0)
+    search = _Search(b, beams, end, length_penalty, max_new_tokens, x.device)
+    while True:
+        rows = search.extend(decoder.logits(hidden).float().log_softmax(-1))
+        if rows is None:
+            return search.best()
+        if beams > 1:
+            cache.select(rows)
+            valid = valid[rows]
+        seen = torch.cat((valid, valid.new_ones(len(valid), 1)), dim=1)
+        embedded = decoder.embed(search.tokens[:, -1:], x.dtype)
+        hidden = decoder(embedded, (seen.sum(1, keepdim=True) - 1), seen[:, None, None], cache)[:, -1]
+        valid = seen
+
+
+def _prompt_mask(valid: Tensor) -> Tensor:
+    t = valid.shape[1]
+    back = torch.ones(t, t, dtype=torch.bool, device=valid.device).tril()
+    itself = torch.eye(t, dtype=torch.bool, device=valid.device)  # padding sees itself: no empty row in the softmax
+    return (back & valid[:, None, :] | itself)[:, None]
+
+
+class _Search:
+    """The bookkeeping of beam search: b * n running texts and the best finished text of each input."""
+
+    def __init__(
+        self, inputs: int, beams: int, end: int, length_penalty: float, max_new_tokens: int, device: torch.device
+    ) -> None:
+        self.b, self.n, self.end, self.penalty, self.limit = inputs, beams, end, length_penalty, max_new_tokens
+        self.tokens = torch.zeros(inputs * beams, 0, dtype=torch.int64, device=device)
+        first = [0.0] + [NEVER] * (beams - 1)  # all beams are equal at the start: only one may run
+        self.scores = torch.tensor(first, device=device).repeat(inputs, 1)  # [b, n]
+        self.finished: list[tuple[float, list[int]]] = [(NEVER, [])] * inputs
+
+    def extend(self, log_probabilities: Tensor) -> Tensor | None:
+        """Add one token to every running text.
+
+        Args: log_probabilities [b * n, v] of the next token.
+        Returns: for each new running text the row that it continues, int64 [b * n]; None when the search is over.
+        """
+        length = self.tokens.shape[1] + 1
+        vocabulary = log_probabilities.shape[-1]
+        totals = self.scores[..., None] + log_probabilities.view(self.b, self.n, vocabulary)
+        best, place = totals.flatten(1).topk(self.n + self.n, dim=1)  # 2n: at most n of them can be ends
+        word, row = place % vocabulary, place // vocabulary + self.n * torch.arange(self.b, device=place.device)[:, None]
+        ended = word == self.end
+        counted = ended & (best > NEVER)
+        counted[:, self.n:] = False  # an end counts if it is among the n best, as everywhere
+        self._finish(counted, best, row, length)
+        if self.n == 1:
+            best = best.masked_fill(counted.any(1, keepdim=True), NEVER)  # greedy: the first end is the end
+        order = torch.argsort(ended.int(), dim=1, stable=True)[:, : self.n]  # the best that go on, still in order
+        self.scores = best.masked_fill(ended, NEVER).gather(1, order)
+        rows = row.gather(1, order).flatten()
+        self.tokens = torch.cat((self.tokens[rows], word.gather(1, order).view(-1, 1)), dim=1)
+        if length == self.limit:
+            self._finish(self.scores > NEVER, self.scores, torch.arange(self.b * self.n, device=row.device).view(self.b, self.n), length)
+            return None
+        return None if self._over(length) else rows
+
+    def _finish(self, which: Tensor, totals: Tensor, row: Tensor, length: int) -> None:
+        for i, j in which.nonzero().tolist():
+            score = totals[i, j].item() / length**self.penalty
+            if score > self.finished[i][0]:
+                self.finished[i] = (score, self.tokens[row[i, j]].tolist())
+
+    def _over(self, length: int) -> bool:
+        """Whether no running text can still beat the finished one of its input, even if nothing more were lost."""
+        longest = self.limit if self.penalty > 0 else length
+        bound = self.scores[:, 0] / longest**self.penalty
+        done = torch.tensor([score for score, _ in self.finished], device=bound.device)
+        return bool((bound <= done).all())
+
+    def best(self) -> list[list[int]]:
+        """Give the best finished text of each input."""
+        return [tokens for _, tokens in self.finished]

@@ -1,0 +1,54 @@
+"""The sections of params.yaml that are nobody's own: what the stages preprocess, align, train and predict read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vltune.params import Section
+
+TASKS = ("caption",)
+
+
+class Preprocess(Section):
+    """Section `preprocess`: the images' size in pixels, the side of the token grid, and the encoder's batches."""
+
+    image_size: int = Field(ge=14, le=4096)
+    grid: int = Field(ge=1, le=64)
+    batch_size: int = Field(ge=1)
+    precision: Literal["auto", "bf16", "float32"]
+    max_unreadable_share: float = Field(ge=0, le=1)
+    pixel_limit: int = Field(ge=1)
+
+
+class Align(Section):
+    """Section `align`: the ridge penalty (a share of the mean variance), rounds of word-to-token assignment, images."""
+
+    ridge: float = Field(gt=0)
+    rounds: int = Field(ge=0, le=100)
+    max_images: int = Field(ge=2)
+
+
+class Train(Section):
+    """Section `train`: what all methods share; learning rates stand in the methods' own sections."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    texts_per_image: int = Field(ge=1)
+    weight_decay: float = Field(ge=0)
+    warmup_share: float = Field(ge=0, le=1)
+    clip_norm: float = Field(gt=0)
+    evaluations: int = Field(ge=1)
+    checkpoint_seconds: float = Field(ge=0)
+    precision: Literal["auto", "bf16", "float32"]
+
+
+class Predict(Section):
+    """Section `predict`: beam search (1 beam is greedy), the power of the length in its score, and batches of images."""
+
+    beams: int = Field(ge=1, le=64)
+    length_penalty: float = Field(ge=0)
+    max_new_tokens: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    precision: Literal["auto", "bf16", "float32"]

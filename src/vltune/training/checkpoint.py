@@ -1,0 +1,98 @@
+"""What a training leaves: exactly the trained tensors (safetensors), and a description of what they belong to.
+
+A checkpoint folder holds model.safetensors (`connector.*` and `decoder.*`) and checkpoint.json.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vltune.errors import InputError
+from vltune.files import read_json, whole, write_json
+from vltune.methods import interface
+from vltune.model.captioner import Captioner
+from vltune.model.connector import Connector
+from vltune.model.loading import load_decoder, read_tensors
+from vltune.params import check
+
+
+def tensors_of(captioner: Captioner, names: list[str]) -> dict[str, Tensor]:
+    """Take the trained tensors of a captioner by their names in a checkpoint file, detached, on the CPU."""
+    found = {f"decoder.{name}": one for name, one in interface.trained_tensors(captioner.decoder, names).items()}
+    found |= {f"connector.{name}": one.detach() for name, one in captioner.connector.named_parameters()}
+    return {name: one.cpu().contiguous() for name, one in found.items()}
+
+
+def put(captioner: Captioner, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:
+    """Copy the tensors of a checkpoint into a captioner.
+
+    Raises:
+        InputError: a tensor is missing, left over or of another shape; names the first.
+    """
+    here = tensors_of(captioner, names)
+    for name, one in here.items():
+        if name not in tensors:
+            raise InputError(f"{source}: tensor {name} is missing")
+        if tensors[name].shape != one.shape:
+            raise InputError(f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected {list(one.shape)}")
+    extra = sorted(set(tensors) - set(here))
+    if extra:
+        raise InputError(f"{source}: tensor {extra[0]} is left over; the checkpoint belongs to another method or base")
+    parameters = dict(captioner.named_parameters())
+    with torch.no_grad():
+        for name, one in tensors.items():
+            parameters[name].copy_(one)
+
+
+def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write a checkpoint: the tensors first, then the description with the size of their file."""
+    path = folder / "model.safetensors"
+    with whole(path) as part:
+        save_file(dict(sorted(tensors.items())), part)
+    write_json(folder / "checkpoint.json", description | {"checkpoint_bytes": path.stat().st_size})
+
+
+def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint stands on: the decoder's weights and the signature of the image features."""
+    return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
+
+
+def build(decoder_folder: Path, tokens: int, width: int, dtype: torch.dtype) -> Captioner:
+    """Build a captioner with the pretrained decoder, in `dtype`, and an empty connector for k `tokens` of `width`."""
+    decoder = load_decoder(decoder_folder).to(dtype)
+    return Captioner(Connector(width, decoder.shape.width, tokens), decoder, dtype)
+
+
+def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
+    """Load a checkpoint onto its base.
+
+    Raises:
+        InputError: the checkpoint was trained on another base (says in what they differ), or its tensors do not fit.
+    """
+    description = read_json(folder / "checkpoint.json")
+    if description["base"] != base:
+        raise InputError(f"{folder}: trained on another base: {difference(description['base'], base)}")
+    grid, width = base["features"]["tokens"], base["features"]["width"]
+    captioner = build(decoder_folder, grid, width, dtype)
+    method = interface.module(description["attach"])
+    settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
+    names = interface.attach(captioner.decoder, description["attach"], settings, torch.Generator())
+    names = interface.fold(captioner.decoder, description["attach"], names)
+    put(captioner, names, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
+    return captioner.eval()
+
+
+def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:
+    """Say the first key in which two descriptions differ, with both values."""
+    for key in [*one, *(key for key in other if key not in one)]:
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, dict) and isinstance(right, dict) and left != right:
+            return difference(left, right, f"{where}{key}.")
+        if left != right:
+            return f"{where}{key} was {left!r}, here it is {right!r}"
+    return "nothing"

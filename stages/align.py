@@ -1,0 +1,25 @@
+"""align: give the connector its closed-form start, the same for every method and seed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+import argparse
+
+from vltune.params import load
+from vltune.process import die_with_parent, run
+from vltune.sections import TASKS, Align
+from vltune.training.fit import write_start
+
+
+def main() -> None:
+    """Write models/zero_shot/TASK-0."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", required=True, choices=TASKS)
+    write_start(parser.parse_args().task, load(Align, "align"))
+
+
+if __name__ == "__main__":
+    run(main)

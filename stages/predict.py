@@ -1,0 +1,30 @@
+"""predict: caption the test images with one run's checkpoint. The only stage that opens the test split's features."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+import argparse
+
+from vltune.methods import interface
+from vltune.params import load
+from vltune.process import die_with_parent, run
+from vltune.sections import TASKS, Predict
+from vltune.training.fit import START
+from vltune.training.predicting import predict
+
+
+def main() -> None:
+    """Write data/predictions/TASK-METHOD-SEED.json."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", required=True, choices=[*interface.names(), START])
+    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--seed", required=True, type=int)
+    given = parser.parse_args()
+    predict(given.method, given.task, given.seed, load(Predict, "predict"))
+
+
+if __name__ == "__main__":
+    run(main)

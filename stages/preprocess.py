@@ -1,0 +1,37 @@
+"""preprocess: cache the frozen encoder's features of every image."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+from vltune.data.preparing import cache_split
+from vltune.files import write_json
+from vltune.model.encoder import load, read_image
+from vltune.params import load as section
+from vltune.process import die_with_parent, run
+from vltune.records import SPLITS, read_captions
+from vltune.sections import Preprocess
+
+
+def main() -> None:
+    """Write data/features from data/raw and data/base/encoder."""
+    die_with_parent()
+    p = section(Preprocess, "preprocess")
+    encoder, signature = load(Path("data/base/encoder"), p.image_size, p.grid, p.precision)
+    folder, raw = Path("data/features"), Path("data/raw")
+    read = partial(read_image, size=p.image_size, pixel_limit=p.pixel_limit)
+    for split in SPLITS:
+        captions = read_captions(raw / f"captions_{split}.json")
+        unreadable = cache_split(captions.images, raw / "images" / split, folder, split, read, encoder.encode,
+                                 (signature["tokens"], signature["width"]), p.batch_size, p.max_unreadable_share)
+        for name, reason in unreadable.items():
+            sys.stderr.write(f"left out: {split}/{name}: {reason}\n")
+        if unreadable:
+            sys.stderr.write(f"{split}: {len(unreadable)} of {len(captions.images)} images could not be read\n")
+    write_json(folder / "signature.json", signature)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,30 @@
+"""train: train one method on one task with one seed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+import argparse
+
+from vltune.methods import interface
+from vltune.params import load
+from vltune.process import die_with_parent, run
+from vltune.sections import TASKS, Train
+from vltune.training.fit import fit
+
+
+def main() -> None:
+    """Write models/METHOD/TASK-SEED, its curve and its resources."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", required=True, choices=interface.names())
+    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--seed", required=True, type=int)
+    given = parser.parse_args()
+    settings = load(interface.module(given.method).Config, given.method)
+    fit(given.method, settings, given.task, given.seed, load(Train, "train"))
+
+
+if __name__ == "__main__":
+    run(main)
