@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vltune.errors import InputError
 from vltune.model.decoder import Decoder
@@ -68,10 +68,10 @@ def attach(decoder: Decoder, name: str, settings: Settings, generator: torch.Gen
     return trained
 
 
-def trained_tensors(decoder: Decoder, trained: list[str]) -> dict[str, Tensor]:
-    """Take exactly the trained tensors, detached, by name."""
+def trained_parameters(decoder: Decoder, trained: list[str]) -> dict[str, nn.Parameter]:
+    """Take exactly the trained parameters by name, live: to optimise, count or copy them."""
     parameters = dict(decoder.named_parameters())
-    return {name: parameters[name].detach() for name in trained}
+    return {name: parameters[name] for name in trained}
 
 
 def fold(decoder: Decoder, name: str, trained: list[str]) -> list[str]:

@@ -74,6 +74,10 @@ def load(folder: Path, image_size: int, grid: int, precision: str) -> tuple[Enco
     where = choose_device()
     dtype = choose_dtype(precision, where)
     encoder = Encoder(folder, image_size, grid, dtype).to(where)
+    if where.type == "cpu":  # torch's fused attention takes half as long again there (benchmarks/features.py)
+        for part in encoder.vit.modules():
+            if hasattr(part, "fused_attn"):
+                part.fused_attn = False
     description = read_json(folder / "config.json")
     return encoder, {
         "encoder": description["architecture"], "weights_sha256": description["weights_sha256"], "image_size": image_size,

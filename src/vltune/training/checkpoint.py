@@ -23,9 +23,9 @@ from vltune.params import check
 
 def tensors_of(captioner: Captioner, names: list[str]) -> dict[str, Tensor]:
     """Take the trained tensors of a captioner by their names in a checkpoint file, detached, on the CPU."""
-    found = {f"decoder.{name}": one for name, one in interface.trained_tensors(captioner.decoder, names).items()}
-    found |= {f"connector.{name}": one.detach() for name, one in captioner.connector.named_parameters()}
-    return {name: one.cpu().contiguous() for name, one in found.items()}
+    found = {f"decoder.{name}": one for name, one in interface.trained_parameters(captioner.decoder, names).items()}
+    found |= {f"connector.{name}": one for name, one in captioner.connector.named_parameters()}
+    return {name: one.detach().cpu().contiguous() for name, one in found.items()}
 
 
 def put(captioner: Captioner, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:

@@ -69,7 +69,7 @@ def fit(method: str, settings: interface.Settings, task: str, seed: int, train: 
     generator = torch.Generator().manual_seed(derive(seed, f"initial weights of {method}"))
     names = interface.attach(captioner.decoder, method, settings, generator)
     _put_start(captioner, task, base)
-    trained = interface.trained_tensors(captioner.decoder, names)
+    trained = interface.trained_parameters(captioner.decoder, names)
     schedule = Schedule(
         learning_rate=settings.learning_rate, connector_learning_rate=settings.connector_learning_rate, seed=seed,
         **train.model_dump(exclude={"precision"}))

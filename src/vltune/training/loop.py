@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -56,7 +56,7 @@ class Trainer:
     """Trains a captioner on examples, and keeps the tensors of the step that was best on val."""
 
     def __init__(
-        self, captioner: Captioner, method: dict[str, Tensor], schedule: Schedule, features: Features, device: torch.device
+        self, captioner: Captioner, method: dict[str, nn.Parameter], schedule: Schedule, features: Features, device: torch.device
     ) -> None:
         """Prepare; `method` holds the trained parameters of the decoder by name."""
         self.captioner, self.schedule, self.features, self.device = captioner.to(device), schedule, features, device

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vltune.training.schedule import factor
 
 
 def build(
-    method: dict[str, Tensor], connector: nn.Module, learning_rate: float, connector_learning_rate: float,
+    method: dict[str, nn.Parameter], connector: nn.Module, learning_rate: float, connector_learning_rate: float,
     weight_decay: float
 ) -> torch.optim.AdamW:
     """Build the optimizer.

@@ -1,0 +1,222 @@
+"""The suite that every method must pass; a new method file is picked up by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from vltune.errors import InputError
+from vltune.files import write_json
+from vltune.methods import interface
+from vltune.model.captioner import Captioner
+from vltune.model.connector import Connector
+from vltune.model.decoder import Decoder, Shape
+from vltune.model.generate import generate
+from vltune.model.loading import load_decoder, read_tensors
+from vltune.params import check, load, read
+from vltune.training import checkpoint
+
+RATES = {"learning_rate": 0.01, "connector_learning_rate": 0.01}
+SETTINGS = {
+    "adapter": {"bottleneck": 3},
+    "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
+    "prefix": {"length": 3, "reparametrization": 0, "scale": 0.1},
+    "full": {},
+    "connector": {},
+}
+VARIANTS = [(name, {}) for name in interface.names()] + [("prefix", {"reparametrization": 6})]
+IDS = [name + "".join(f"-{key}" for key in extra) for name, extra in VARIANTS]
+
+
+def settings_of(name: str, extra: dict) -> interface.Settings:
+    assert name in SETTINGS, f"a new method: add small settings for {name} to SETTINGS"
+    return check(interface.module(name).Config, name, RATES | SETTINGS[name] | extra)
+
+
+def attached(base: Path, name: str, extra: dict, seed: int = 0) -> tuple[Decoder, list[str]]:
+    decoder = load_decoder(base / "decoder")
+    names = interface.attach(decoder, name, settings_of(name, extra), torch.Generator().manual_seed(seed))
+    return decoder, names
+
+
+def run(decoder: Decoder, tokens: torch.Tensor) -> torch.Tensor:
+    b, t = tokens.shape
+    mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
+    hidden = decoder(decoder.embed(tokens, torch.float32), torch.arange(t).expand(b, t), mask)
+    return decoder.logits(hidden)
+
+
+TOKENS = torch.tensor([[5, 9, 3, 77, 20], [8, 8, 1, 40, 6]])
+
+
+def two_steps(decoder: Decoder, names: list[str]) -> set[str]:
+    """A forward without gradients, then two optimizer steps; which parameters have had a gradient that is not zero."""
+    with torch.no_grad():
+        run(decoder, TOKENS)
+    parameters = dict(decoder.named_parameters())
+    moved = set()
+    optimizer = torch.optim.SGD([parameters[name] for name in names], lr=0.5) if names else None
+    for _ in range(2):
+        logits = run(decoder, TOKENS)
+        if optimizer is None:
+            break
+        F.cross_entropy(logits[:, :-1].flatten(0, 1), TOKENS[:, 1:].flatten()).backward()
+        moved |= {name for name in names if parameters[name].grad is not None and parameters[name].grad.abs().max() > 0}
+        optimizer.step()
+        optimizer.zero_grad()
+    return moved
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_every_trained_parameter_gets_a_gradient(tiny: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(tiny, name, extra)
+    assert two_steps(decoder, names) == set(names)
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_everything_else_stays_equal_to_the_bit(tiny: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(tiny, name, extra)
+    before = {key: value.clone() for key, value in decoder.state_dict().items()}
+    two_steps(decoder, names)
+    for key, parameter in decoder.named_parameters():
+        if key not in names:
+            assert torch.equal(before[key], parameter), key
+            assert parameter.grad is None, key
+            assert not parameter.requires_grad, key
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_eval_changes_nothing_and_repeats(tiny: Path, name: str, extra: dict) -> None:
+    decoder, _ = attached(tiny, name, extra)
+    before = {key: value.clone() for key, value in decoder.state_dict().items()}
+    assert decoder.eval() is decoder
+    with torch.no_grad():
+        assert torch.equal(run(decoder, TOKENS), run(decoder, TOKENS))
+    assert all(torch.equal(before[key], value) for key, value in decoder.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["lora", "adapter", "full", "connector"])
+def test_starts_as_the_base_model(tiny: Path, name: str) -> None:
+    decoder, _ = attached(tiny, name, {})
+    with torch.no_grad():
+        assert torch.equal(run(decoder, TOKENS), run(load_decoder(tiny / "decoder"), TOKENS))
+
+
+def formula(name: str, extra: dict, shape: Shape) -> int:
+    """The closed formulas of the methods' docstrings."""
+    s = SETTINGS[name] | extra
+    kv = shape.kv_heads * shape.head_width
+    if name == "lora":
+        sizes = {"q": (shape.width, shape.heads * shape.head_width), "v": (shape.width, kv), "down": (shape.mlp_width, shape.width)}
+        return shape.layers * s["rank"] * sum(sum(sizes[site]) for site in s["targets"])
+    if name == "adapter":
+        return shape.layers * 2 * (2 * shape.width * s["bottleneck"] + s["bottleneck"] + shape.width)
+    if name == "prefix" and s["reparametrization"]:
+        h = s["reparametrization"]
+        return shape.layers * (s["length"] * h + h * h + h + (h + 1) * 2 * kv)
+    if name == "prefix":
+        return shape.layers * 2 * s["length"] * kv
+    return {"connector": 0, "full": -1}[name]
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_count_equals_the_formula(tiny: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(tiny, name, extra)
+    count = sum(one.numel() for one in interface.trained_parameters(decoder, names).values())
+    expected = formula(name, extra, decoder.shape)
+    assert count == (sum(p.numel() for p in load_decoder(tiny / "decoder").parameters()) if expected < 0 else expected)
+
+
+def captioner_of(decoder: Decoder) -> Captioner:
+    connector = Connector(4, decoder.shape.width, 2)
+    torch.nn.init.normal_(connector.projector.weight, generator=torch.Generator().manual_seed(1))
+    return Captioner(connector, decoder, torch.float32)
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(tiny, name, extra)
+    two_steps(decoder, names)
+    captioner = captioner_of(decoder)
+    with torch.no_grad():
+        expected = run(decoder, TOKENS)
+    names = interface.fold(decoder, name, names)
+    signature = {"tokens": 2, "width": 4}
+    base = checkpoint.base_of(tiny / "decoder", signature)
+    description = {"method": name, "attach": name, "settings": RATES | SETTINGS[name] | extra, "base": base}
+    tensors = checkpoint.tensors_of(captioner, names)
+    checkpoint.write(tmp_path, tensors, description)
+    loaded = checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+    with torch.no_grad():
+        assert torch.equal(run(loaded.decoder, TOKENS), expected)
+    assert all(torch.equal(one, read_tensors(tmp_path / "model.safetensors")[key])
+               for key, one in checkpoint.tensors_of(loaded, names).items())
+    missing = {key: one for key, one in tensors.items() if key != min(tensors)}
+    checkpoint.write(tmp_path, missing, description)
+    with pytest.raises(InputError, match=f"tensor {min(tensors)} is missing"):
+        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+    checkpoint.write(tmp_path, tensors | {"decoder.odd": torch.zeros(1)}, description)
+    with pytest.raises(InputError, match=r"tensor decoder\.odd is left over"):
+        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+    write_json(tmp_path / "checkpoint.json", description | {"base": base | {"decoder": "another"}})
+    with pytest.raises(InputError, match="trained on another base: decoder was 'another'"):
+        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+
+
+@pytest.mark.parametrize("name", interface.names())
+def test_unknown_and_missing_keys_are_named(name: str) -> None:
+    kind = interface.module(name).Config
+    good = RATES | SETTINGS[name]
+    with pytest.raises(InputError, match=f"unknown key 'learning_rat' in section '{name}'.*did you mean 'learning_rate'"):
+        check(kind, name, good | {"learning_rat": 1})
+    for key in good:
+        with pytest.raises(InputError, match=f"key '{key}' is missing in section '{name}'"):
+            check(kind, name, {k: v for k, v in good.items() if k != key})
+
+
+@pytest.mark.parametrize("name", interface.names())
+def test_section_of_params_yaml_is_exactly_its_fields(name: str) -> None:
+    kind = interface.module(name).Config
+    load(kind, name)
+    assert set(read()[name]) == set(kind.model_fields)
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_the_seed_alone_gives_the_initial_weights(tiny: Path, name: str, extra: dict) -> None:
+    first, names = attached(tiny, name, extra, seed=7)
+    torch.manual_seed(123)
+    torch.rand(5)
+    second, _ = attached(tiny, name, extra, seed=7)
+    other, _ = attached(tiny, name, extra, seed=8)
+    tensors = [interface.trained_parameters(decoder, names) for decoder in (first, second, other)]
+    assert all(torch.equal(tensors[0][key], tensors[1][key]) for key in names)
+    if name not in ("full", "connector"):  # these add no new tensors
+        assert any(not torch.equal(tensors[0][key], tensors[2][key]) for key in names)
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(tiny, name, extra)
+    two_steps(decoder, names)
+    x = decoder.embed(torch.tensor([[5, 9, 3], [8, 8, 1], [60, 2, 7]]), torch.float32)
+    valid = torch.ones(3, 3, dtype=torch.bool)
+    greedy = generate(decoder, x, valid, end=2, beams=1, length_penalty=1.0, max_new_tokens=6)
+    for row in range(3):  # one by one, and by running everything again for each token, without a cache
+        assert generate(decoder, x[row:row + 1], valid[:1], 2, 1, 1.0, 6) == [greedy[row]]
+        text = x[row:row + 1]
+        for token in greedy[row]:
+            t = text.shape[1]
+            with torch.no_grad():
+                hidden = decoder(text, torch.arange(t)[None], torch.ones(t, t, dtype=torch.bool).tril()[None, None])
+                assert decoder.logits(hidden)[0, -1].argmax() == token
+            text = torch.cat((text, decoder.embed(torch.tensor([[token]]), torch.float32)), dim=1)
+    beams = generate(decoder, x, valid, 2, 3, 1.0, 6)
+    assert beams == [generate(decoder, x[row:row + 1], valid[:1], 2, 3, 1.0, 6)[0] for row in range(3)]
+
+
+def test_unknown_method_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="unknown method 'lroa'.*did you mean 'lora'"):
+        interface.module("lroa")

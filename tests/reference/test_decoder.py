@@ -1,0 +1,89 @@
+"""Our decoder against Hugging Face's transformers: the same weights give the same logits, texts and tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from vltune.files import write_json
+from vltune.model.generate import generate
+from vltune.model.loading import load_decoder
+
+LLAMA = {"vocab_size": 101, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+         "intermediate_size": 48, "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "max_position_embeddings": 64}
+GPT2 = {"vocab_size": 101, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 64, "layer_norm_epsilon": 1e-5,
+        "bos_token_id": 0, "eos_token_id": 0}
+
+
+def llama(folder: Path) -> transformers.PreTrainedModel:
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA, tie_word_embeddings=True, initializer_range=0.2))
+    tensors = {name: one.contiguous() for name, one in model.state_dict().items() if name != "lm_head.weight"}
+    write(folder, tensors, LLAMA | {"model_type": "llama", "tie_word_embeddings": True})
+    return model.eval()
+
+
+def gpt2(folder: Path) -> transformers.PreTrainedModel:
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT2, initializer_range=0.2))
+    tensors = {name: one.contiguous() for name, one in model.state_dict().items() if name != "lm_head.weight"}
+    write(folder, tensors, GPT2 | {"model_type": "gpt2"})
+    return model.eval()
+
+
+def write(folder: Path, tensors: dict[str, torch.Tensor], settings: dict) -> None:
+    save_file(tensors, folder / "model.safetensors")
+    write_json(folder / "config.json", settings)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+def test_logits_equal_the_reference(tmp_path: Path, make) -> None:  # noqa: ANN001
+    reference = make(tmp_path)
+    decoder = load_decoder(tmp_path)
+    tokens = torch.randint(0, 101, (3, 17), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones(17, 17, dtype=torch.bool).tril().expand(3, 1, 17, 17)
+    with torch.no_grad():
+        ours = decoder.logits(decoder(decoder.embed(tokens, torch.float32), torch.arange(17).expand(3, 17), mask))
+        theirs = reference(tokens).logits
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", [llama, gpt2])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_texts_equal_the_reference(tmp_path: Path, make, beams: int) -> None:  # noqa: ANN001
+    reference = make(tmp_path)
+    decoder = load_decoder(tmp_path)
+    tokens = torch.randint(3, 101, (4, 6), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        theirs = reference.generate(tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=10, num_beams=beams,
+                                    do_sample=False, eos_token_id=1, pad_token_id=1, length_penalty=0.0)
+    ours = generate(decoder, decoder.embed(tokens, torch.float32), torch.ones(4, 6, dtype=torch.bool), end=1, beams=beams,
+                    length_penalty=0.0, max_new_tokens=10)
+    cut = [row[6:].tolist() for row in theirs]
+    assert ours == [row[:row.index(1)] if 1 in row else row for row in cut]
+
+
+@pytest.mark.slow
+def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_file: Path) -> None:
+    """The converted SmolLM2 against what transformers reads from the same GGUF file. Tolerance: 2e-3 on logits of up to 30."""
+    from vltune.data.tokens import Tokenizer
+
+    reference = transformers.AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name).eval()
+    library = transformers.AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
+    decoder, tokenizer = load_decoder(pretrained / "decoder"), Tokenizer(pretrained / "decoder")
+    texts = ["The capital of France is", "Two mice, 1984 and 20%!\n\ttabs  spaces", "naïve café Ünïcödé 日本語 🐭🧀", "x = {'a': [1, 2]}", ""]
+    for text in texts:
+        assert tokenizer.encode(text) == library(text, add_special_tokens=False)["input_ids"], text
+    tokens = torch.tensor([tokenizer.encode(texts[0] + " a city that lies on the river")])
+    t = tokens.shape[1]
+    mask = torch.ones(t, t, dtype=torch.bool).tril()[None, None]
+    with torch.no_grad():
+        ours = decoder.logits(decoder(decoder.embed(tokens, torch.float32), torch.arange(t)[None], mask))
+        torch.testing.assert_close(ours, reference(tokens).logits.float(), atol=2e-3, rtol=1e-3)
+    start = torch.tensor([tokenizer.encode(texts[0])])
+    said = generate(decoder, decoder.embed(start, torch.float32), torch.ones_like(start, dtype=torch.bool), tokenizer.end, 1, 1.0, 3)
+    assert tokenizer.decode(said[0]).startswith("Paris")
