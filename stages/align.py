@@ -10,7 +10,7 @@ import argparse
 from vltune.params import load
 from vltune.process import die_with_parent, run
 from vltune.sections import TASKS, Align
-from vltune.training.fit import write_start
+from vltune.training.start import write_start
 
 
 def main() -> None:

@@ -23,10 +23,10 @@ class Preprocess(Section):
 
 
 class Align(Section):
-    """Section `align`: the ridge penalty (a share of the mean variance), rounds of word-to-token assignment, images."""
+    """Section `align`: the ridge penalty (a share of the mean variance), how much the mean token counts, images."""
 
     ridge: float = Field(gt=0)
-    rounds: int = Field(ge=0, le=100)
+    image_weight: float = Field(ge=0)
     max_images: int = Field(ge=2)
 
 
@@ -52,3 +52,11 @@ class Predict(Section):
     max_new_tokens: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     precision: Literal["auto", "bf16", "float32"]
+
+
+class Evaluate(Section):
+    """Section `evaluate`: samples of the bootstrap over images, the interval's confidence and the seed of the draws."""
+
+    bootstrap_samples: int = Field(ge=100)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int

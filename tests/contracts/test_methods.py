@@ -15,7 +15,8 @@ from vltune.model.captioner import Captioner
 from vltune.model.connector import Connector
 from vltune.model.decoder import Decoder, Shape
 from vltune.model.generate import generate
-from vltune.model.loading import load_decoder, read_tensors
+from vltune.model.loading import load_decoder
+from vltune.model.tensors import read_tensors
 from vltune.params import check, load, read
 from vltune.training import checkpoint
 
@@ -218,5 +219,5 @@ def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -
 
 
 def test_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(InputError, match="unknown method 'lroa'.*did you mean 'lora'"):
+    with pytest.raises(InputError, match=r"unknown method 'lroa'.*did you mean 'lora'"):
         interface.module("lroa")

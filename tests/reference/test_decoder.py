@@ -41,7 +41,7 @@ def write(folder: Path, tensors: dict[str, torch.Tensor], settings: dict) -> Non
 
 
 @pytest.mark.parametrize("make", [llama, gpt2])
-def test_logits_equal_the_reference(tmp_path: Path, make) -> None:  # noqa: ANN001
+def test_logits_equal_the_reference(tmp_path: Path, make) -> None:
     reference = make(tmp_path)
     decoder = load_decoder(tmp_path)
     tokens = torch.randint(0, 101, (3, 17), generator=torch.Generator().manual_seed(1))
@@ -54,7 +54,7 @@ def test_logits_equal_the_reference(tmp_path: Path, make) -> None:  # noqa: ANN0
 
 @pytest.mark.parametrize("make", [llama, gpt2])
 @pytest.mark.parametrize("beams", [1, 3])
-def test_texts_equal_the_reference(tmp_path: Path, make, beams: int) -> None:  # noqa: ANN001
+def test_texts_equal_the_reference(tmp_path: Path, make, beams: int) -> None:
     reference = make(tmp_path)
     decoder = load_decoder(tmp_path)
     tokens = torch.randint(3, 101, (4, 6), generator=torch.Generator().manual_seed(2))
@@ -75,7 +75,8 @@ def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_
     reference = transformers.AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name).eval()
     library = transformers.AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
     decoder, tokenizer = load_decoder(pretrained / "decoder"), Tokenizer(pretrained / "decoder")
-    texts = ["The capital of France is", "Two mice, 1984 and 20%!\n\ttabs  spaces", "naïve café Ünïcödé 日本語 🐭🧀", "x = {'a': [1, 2]}", ""]
+    texts = ["The capital of France is", "Two mice, 1984 and 20%!\n\ttabs  spaces", "naïve café Ünïcödé 日本語 🐭🧀",
+             "x = {'a': [1, 2]}", ""]
     for text in texts:
         assert tokenizer.encode(text) == library(text, add_special_tokens=False)["input_ids"], text
     tokens = torch.tensor([tokenizer.encode(texts[0] + " a city that lies on the river")])

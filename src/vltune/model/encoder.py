@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from vltune.errors import InputError
 from vltune.files import read_json
-from vltune.model.loading import read_tensors
 from vltune.model.precision import choose_device, choose_dtype
+from vltune.model.tensors import read_tensors
 
 
 class Encoder(nn.Module):

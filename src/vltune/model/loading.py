@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vltune.errors import InputError
 from vltune.files import read_json
 from vltune.model.decoder import Decoder, Shape
+from vltune.model.tensors import read_tensors
 
 LLAMA = {
     "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k", "self_attn.v_proj": "attention.v",
@@ -108,22 +107,6 @@ def _from_gpt2(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         else:
             renamed[f"blocks.{match[1]}.{GPT2.get(match[2], match[2])}.{match[3]}"] = value.contiguous()
     return renamed
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read safetensors, or a `.bin` of PyTorch (weights only, no code is run).
-
-    Raises:
-        InputError: the file is missing, cut or of another format.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as weights, is the file whole? ({str(error).splitlines()[0]})") from None
 
 
 def load_decoder(folder: Path) -> Decoder:

@@ -17,7 +17,8 @@ from vltune.files import read_json, whole, write_json
 from vltune.methods import interface
 from vltune.model.captioner import Captioner
 from vltune.model.connector import Connector
-from vltune.model.loading import load_decoder, read_tensors
+from vltune.model.loading import load_decoder
+from vltune.model.tensors import read_tensors
 from vltune.params import check
 
 
@@ -85,6 +86,19 @@ def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.
     names = interface.fold(captioner.decoder, description["attach"], names)
     put(captioner, names, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
     return captioner.eval()
+
+
+def put_start(captioner: Captioner, folder: Path, base: dict[str, Any]) -> None:
+    """Copy the connector of the start checkpoint into a captioner.
+
+    Raises:
+        InputError: it was made for another base, or does not fit.
+    """
+    found = read_json(folder / "checkpoint.json")["base"]
+    if found != base:
+        raise InputError(f"{folder}: aligned for another base: {difference(found, base)}; run align again")
+    path = folder / "model.safetensors"
+    put(captioner, [], read_tensors(path), path)
 
 
 def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,6 +15,7 @@ from vltune.data import examples as order
 from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
+from vltune.errors import InputError
 from vltune.model.captioner import Captioner
 from vltune.randomness import derive
 from vltune.training import optimizer as adamw
@@ -56,10 +56,18 @@ class Trainer:
     """Trains a captioner on examples, and keeps the tensors of the step that was best on val."""
 
     def __init__(
-        self, captioner: Captioner, method: dict[str, nn.Parameter], schedule: Schedule, features: Features, device: torch.device
+        self, captioner: Captioner, method: dict[str, nn.Parameter], schedule: Schedule, device: torch.device
     ) -> None:
-        """Prepare; `method` holds the trained parameters of the decoder by name."""
-        self.captioner, self.schedule, self.features, self.device = captioner.to(device), schedule, features, device
+        """Prepare; `method` holds the trained parameters of the decoder by name.
+
+        Raises:
+            TypeError: one of them is not a parameter of the decoder itself (a copy would be trained for nothing).
+        """
+        live = {id(one) for one in captioner.decoder.parameters() if one.requires_grad}
+        copies = [name for name, one in method.items() if id(one) not in live]
+        if copies:
+            raise TypeError(f"{copies[0]} is not a parameter of the decoder that requires a gradient")
+        self.captioner, self.schedule, self.device = captioner.to(device), schedule, device
         self.parameters = {f"decoder.{name}": one for name, one in method.items()}
         self.parameters |= {f"connector.{name}": one for name, one in captioner.connector.named_parameters()}
         self.optimizer = adamw.build(method, captioner.connector, schedule.learning_rate,
@@ -68,10 +76,14 @@ class Trainer:
         self.state = State()
 
     def run(
-        self, examples: list[Example], val: list[Example], val_features: Features, scratch: Scratch,
+        self, examples: list[Example], features: Features, val: list[Example], val_features: Features, scratch: Scratch,
         write_curve: Callable[[list[dict[str, Any]]], None], name: str
     ) -> Meter:
-        """Train to the end, from the last kept state if there is one; leave the best tensors in the captioner."""
+        """Train to the end, from the last kept state if there is one; leave the best tensors in the captioner.
+
+        Raises:
+            InputError: the loss is no longer a number.
+        """
         s = self.schedule
         self._resume(scratch)
         meter = Meter(self.state.seconds, self.state.texts)
@@ -80,9 +92,9 @@ class Trainer:
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
         bar = tqdm(batches, name, s.steps, initial=self.state.step, mininterval=2, unit="step")
         for picked in bar:
-            batch = collate([one.texts for one in picked], self.features.tokens)
+            batch = collate([one.texts for one in picked], features.tokens)
             with meter.step(sum(len(one.texts) for one in picked), self.device):
-                loss = self._step(picked, batch)
+                loss = self._step(picked, batch, features)
             self.state.step += 1
             row: dict[str, Any] = {"step": self.state.step, "captions": meter.texts, "loss": round(loss, 6)}
             if self.state.step in measured:
@@ -98,11 +110,15 @@ class Trainer:
         self._put(self.best)
         return meter
 
-    def _step(self, picked: list[Example], batch: Batch) -> float:
+    def _step(self, picked: list[Example], batch: Batch, features: Features) -> float:
         torch.manual_seed(derive(self.schedule.seed, f"dropout at step {self.state.step}"))
         adamw.set_rate(self.optimizer, self.state.step, self.schedule.steps, self.schedule.warmup_share)
         self.captioner.train()
-        loss = self._loss(picked, batch, self.features) / len(batch.labels)
+        loss = self._loss(picked, batch, features) / len(batch.labels)
+        if not torch.isfinite(loss):
+            raise InputError(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
+                             f"learning_rate ({self.schedule.learning_rate}) or connector_learning_rate "
+                             f"({self.schedule.connector_learning_rate}) of this method in params.yaml")
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
         self.optimizer.step()
@@ -127,7 +143,7 @@ class Trainer:
             total += self._loss(picked, batch, features).item()
             tokens += len(batch.labels)
         loss = total / tokens
-        if not np.isfinite(loss) or loss < self.state.best_loss or not self.best:
+        if loss < self.state.best_loss or not self.best:
             self.state.best_loss, self.state.best_step = loss, self.state.step
             self.best = {name: one.detach().clone() for name, one in self.parameters.items()}
         return loss

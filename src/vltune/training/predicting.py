@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from tqdm import tqdm
 
 from vltune.data.features import Features
 from vltune.data.tokens import Tokenizer
+from vltune.layout import DECODER, FEATURES, RAW
+from vltune.layout import checkpoint as checkpoint_folder
+from vltune.layout import predictions as predictions_file
 from vltune.model.captioner import Captioner
 from vltune.model.generate import generate
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.records import Prediction, read_captions, write_predictions
 from vltune.sections import Predict
 from vltune.training import checkpoint
-from vltune.training.fit import DECODER, FEATURES, RAW, run_folder
 
 
 def predict(method: str, task: str, seed: int, settings: Predict) -> None:
@@ -23,7 +23,7 @@ def predict(method: str, task: str, seed: int, settings: Predict) -> None:
     deterministic()
     device = choose_device()
     features = Features(FEATURES, "test")
-    captioner = checkpoint.load(run_folder(method, task, seed), DECODER, checkpoint.base_of(DECODER, features.signature),
+    captioner = checkpoint.load(checkpoint_folder(method, task, seed), DECODER, checkpoint.base_of(DECODER, features.signature),
                                 choose_dtype(settings.precision, device)).to(device)
     captions = read_captions(RAW / "captions_test.json")
     references = captions.by_image()
@@ -34,7 +34,7 @@ def predict(method: str, task: str, seed: int, settings: Predict) -> None:
         ids = [image.id for image in images[start:start + settings.batch_size]]
         said += caption(captioner, torch.from_numpy(features.take(ids)).to(device), tokenizer, settings.beams,
                         settings.length_penalty, settings.max_new_tokens)
-    write_predictions(Path("data/predictions") / f"{task}-{method}-{seed}.json", [
+    write_predictions(predictions_file(method, task, seed), [
         Prediction(image.id, image.file_name, text, references[image.id]) for image, text in zip(images, said, strict=True)])
 
 

@@ -53,7 +53,7 @@ class Scratch:
         path = self.folder / "state.safetensors"
         try:
             with safe_open(path, "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"])  # noqa: SIM118
+                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"])
         except (FileNotFoundError, SafetensorError):
             return None
 

@@ -1,0 +1,43 @@
+# The two commands: `make repro` and `make test`. Each sets up its own virtual environment first, from pinned packages.
+PYTHON ?= python3
+VENV := .venv
+export DVC_NO_ANALYTICS := 1
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup setup-dev repro test check verify bench clean
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# A stamp holds what was installed; a changed list installs again. `pip install` runs once, as a whole, or not at all.
+$(VENV)/.runtime: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vltune needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
+	touch $@
+
+setup: $(VENV)/.runtime  ## Create .venv with the pinned packages
+
+repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
+	dvc repro
+
+test: $(VENV)/.dev  ## Check the style and run all tests
+	ruff check .
+	python -m pytest
+
+verify: $(VENV)/.dev  ## Run the tiny pipeline twice and compare every hash that is not a timing
+	python -m pytest tests/pipeline -k repeat
+
+bench: $(VENV)/.bench  ## Measure a training step against transformers + peft, and features against the machine's limit
+	python benchmarks/step.py
+	python benchmarks/features.py
+
+clean:  ## Delete the virtual environment and the scratch folder (data, models and the cache of DVC stay)
+	rm -rf $(VENV) .work

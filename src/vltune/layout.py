@@ -1,0 +1,34 @@
+"""Where the files between the stages lie, relative to the root of the repository: what dvc.yaml declares as outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RAW, FEATURES = Path("data/raw"), Path("data/features")
+ENCODER, DECODER = Path("data/base/encoder"), Path("data/base/decoder")
+START = "zero_shot"  # the run that has the aligned connector and has trained nothing; all others start from it
+
+
+def checkpoint(method: str, task: str, seed: int) -> Path:
+    """Give the folder of a run's checkpoint."""
+    return Path("models") / method / f"{task}-{seed}"
+
+
+def curve(method: str, task: str, seed: int) -> Path:
+    """Give the table of a run's losses."""
+    return Path("plots/curves") / method / f"{task}-{seed}.tsv"
+
+
+def resources(method: str, task: str, seed: int) -> Path:
+    """Give the file that says what a training took."""
+    return Path("data/resources") / method / f"{task}-{seed}.json"
+
+
+def predictions(method: str, task: str, seed: int) -> Path:
+    """Give the file of a run's predictions on the test images."""
+    return Path("data/predictions") / f"{task}-{method}-{seed}.json"
+
+
+def result(method: str, task: str, seed: int) -> Path:
+    """Give the file of a run's scores."""
+    return Path("data/results") / method / f"{task}-{seed}.json"

@@ -1,0 +1,112 @@
+"""The house's rules that a machine can check; ruff checks the others."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from contracts.graph import ROOT, imports
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+LONGEST_FUNCTION, LONGEST_FILE, LONGEST_SCRIPT = 40, 250, 50
+# A layer may import itself, what is at the bottom (files directly in vltune), and these.
+BELOW = {
+    "model": set(), "data": set(), "metrics": set(), "methods": {"model"}, "training": {"methods", "model", "data"},
+    "report": {"metrics", "data"}, "sources": {"model", "data"},
+}
+CONFIGURATION = {"config", "cfg", "args", "params", "opts", "kwargs"}
+EMPTY_WORDS = re.compile(r"^(utils?|helpers?|misc|common|tmp|stuff)$")
+
+
+def named(files: list[Path]) -> list:
+    return [pytest.param(file, id=str(file.relative_to(ROOT))) for file in files]
+
+
+def functions(file: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("file", named(SOURCES))
+def test_sizes(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= LONGEST_FILE
+    assert not {f.name: f.end_lineno - f.lineno + 1 for f in functions(file) if f.end_lineno - f.lineno + 1 > LONGEST_FUNCTION}
+
+
+@pytest.mark.parametrize("file", named(SCRIPTS))
+def test_a_stage_script_is_short_and_has_only_main(file: Path) -> None:
+    assert len(file.read_text().splitlines()) <= LONGEST_SCRIPT
+    assert [f.name for f in functions(file)] == ["main"]
+
+
+@pytest.mark.parametrize("file", named(SOURCES))
+def test_imports_go_down(file: Path) -> None:
+    layer = file.relative_to(ROOT / "src/vltune").parts[0]
+    for other in imports(file):
+        target = other.relative_to(ROOT / "src/vltune").parts
+        if len(target) > 1:
+            assert layer in BELOW, f"{file.name} is at the bottom and imports {'/'.join(target)}"
+            assert target[0] == layer or target[0] in BELOW[layer], f"{layer} imports {'/'.join(target)}"
+
+
+@pytest.mark.parametrize("layer", ["metrics", "report"])
+def test_scoring_and_reporting_do_not_need_torch(layer: str) -> None:
+    for file in (ROOT / "src/vltune" / layer).glob("*.py"):
+        assert not re.search(r"^\s*(import|from) torch", file.read_text(), re.MULTILINE), file
+
+
+@pytest.mark.parametrize("file", named(SOURCES))
+def test_configuration_stops_at_the_stage(file: Path) -> None:
+    for function in functions(file):
+        arguments = {one.arg for one in [*function.args.args, *function.args.kwonlyargs]}
+        assert not arguments & CONFIGURATION, f"{function.name} takes {arguments & CONFIGURATION}"
+        assert not [name for name in arguments if EMPTY_WORDS.match(name)]
+    assert not EMPTY_WORDS.match(file.stem)
+
+
+def test_requires_grad_is_decided_in_one_place() -> None:
+    writers = {file.name for file in SOURCES if re.search(r"requires_grad_\(|\.requires_grad\s*=[^=]", file.read_text())}
+    assert writers == {"interface.py"}
+
+
+@pytest.mark.parametrize("folder", ["model", "training", "report", "metrics", "data"])
+def test_no_method_is_known_by_name(folder: str) -> None:
+    methods = [file.stem for file in (ROOT / "src/vltune/methods").glob("*.py") if file.stem not in ("__init__", "interface", "connector")]
+    for file in [*(ROOT / "src/vltune" / folder).glob("*.py"), *SCRIPTS]:
+        text = re.sub(r'""".*?"""', "", file.read_text(), flags=re.DOTALL)
+        assert not re.search(rf"""["']({'|'.join(methods)})["']""", text), file
+
+
+@pytest.mark.parametrize("file", named([*sorted((ROOT / "src/vltune/methods").glob("[a-z]*.py"))]))
+def test_a_method_says_where_it_comes_from_and_how_much_it_trains(file: Path) -> None:
+    text = ast.get_docstring(ast.parse(file.read_text()))
+    assert file.stem == "interface" or ("Source:" in text and "Trained parameters:" in text)
+
+
+def test_forward_and_generate_write_nothing_on_self() -> None:
+    for file in SOURCES:
+        for function in functions(file):
+            if function.name in ("forward", "generate"):
+                written = [node for node in ast.walk(function) if isinstance(node, ast.Attribute)
+                           and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"]
+                assert not written, f"{file.name}: {function.name} writes {written[0].attr}"
+            assert function.name not in ("train", "eval"), file
+
+
+def test_no_file_names_a_package_index_or_this_machine() -> None:
+    banned = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "registry.npm" + "js", "/wo" + "rk/")))
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        file = ROOT / name
+        if file.is_file() and file.suffix not in (".png", ".jpg"):
+            assert not banned.search(file.read_text(errors="replace")), name
+
+
+def test_nothing_large_is_in_git() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    large = {name: (ROOT / name).stat().st_size for name in listed.splitlines() if (ROOT / name).is_file()}
+    assert not {name: size for name, size in large.items() if size > 1_000_000}
