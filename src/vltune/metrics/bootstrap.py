@@ -1,0 +1,37 @@
+"""Percentile intervals over images. One set of draws serves all metrics and, with one seed, all methods, in pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vltune.randomness import numpy_generator
+
+
+def draws(images: int, samples: int, seed: int) -> np.ndarray:
+    """Draw images with replacement: how often each image stands in each sample, [samples, images].
+
+    Source: Efron and Tibshirani 1993, An introduction to the bootstrap, algorithm 6.1.
+    """
+    return numpy_generator(seed, "bootstrap").multinomial(images, np.full(images, 1 / images), size=samples)
+
+
+def sums(counts: np.ndarray, statistics: np.ndarray) -> np.ndarray:
+    """Sum the statistics [images, ...] of the images of each sample of `draws`; gives [samples, ...].
+
+    Not a BLAS product: its order of addition, and so the last digits, would depend on the number of threads.
+    """
+    return np.einsum("si,i...->s...", counts.astype(float), np.asarray(statistics, dtype=float))
+
+
+def means(counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Average the scores [images] of the images of each sample of `draws`; gives [samples]."""
+    return sums(counts, scores) / counts.shape[1]
+
+
+def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """Give the percentile interval of a statistic's values over the samples.
+
+    Source: Efron and Tibshirani 1993, section 13.3.
+    """
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

@@ -1,0 +1,131 @@
+"""The charts as PNG: the same bytes for the same numbers, readable without colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from vltune.files import whole
+
+# Okabe and Ito's palette, which people with any colour vision tell apart.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":")
+STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
+    "axes.titlelocation": "left", "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e4e4e4", "legend.frameon": False,
+    "figure.dpi": 140, "savefig.dpi": 140,
+}
+
+
+def bars(path: Path, quality: list[dict[str, Any]]) -> None:
+    """Draw CIDEr of every run with its interval, a bar each."""
+    most = max(len(rows) for rows in by_task(quality).values())
+    with figure(path, by_task(quality), 6.4, 1.3 + 0.48 * most) as panels:
+        for axes, rows in panels:
+            shades = colours(quality)
+            for y, row in enumerate(rows):
+                axes.barh(y, row["CIDEr"], height=0.66, color=shades[row["method"]], alpha=0.85)
+                axes.errorbar(row["CIDEr"], y, xerr=_interval(row), color="#222222", capsize=4, linewidth=1.4)
+                axes.annotate(f"{row['CIDEr']:.3f}", (max(row["high"], row["CIDEr"]), y), (6, 0), textcoords="offset points",
+                              va="center")
+            axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
+            axes.invert_yaxis()
+            axes.grid(visible=False, axis="y")
+            axes.set_xlim(min(0.0, *(row["low"] for row in rows)), 1.14 * max(1e-3, *(row["high"] for row in rows)))
+            axes.set_xlabel("CIDEr on the test images (line: bootstrap interval)")
+
+
+def pareto(path: Path, quality: list[dict[str, Any]]) -> None:
+    """Draw CIDEr with its interval against the trained share, on a logarithmic axis that has a place for zero."""
+    with figure(path, by_task(quality), 7.0, 4.2) as panels:
+        for axes, rows in panels:
+            shades, shapes = colours(quality), marks(quality)
+            for row in rows:
+                share = f"{row['trained_percent']:.3g} %"
+                axes.errorbar(row["shown_percent"], row["CIDEr"], yerr=_interval(row), color=shades[row["method"]], capsize=4,
+                              marker=shapes[row["method"]], markersize=8, linewidth=1.6,
+                              label=f"{row['label']} ({share})")
+            axes.set_xscale("log")
+            _ticks(axes, rows)
+            axes.set_xlabel("trained share of the decoder's parameters (%, log scale)")
+            axes.set_ylabel("CIDEr on the test images")
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method (trained share)", alignment="left")
+
+
+def losses(path: Path, curves: list[dict[str, Any]]) -> None:
+    """Draw every run's training loss as a line and its validation losses as points."""
+    with figure(path, by_task(curves), 7.0, 4.2) as panels:
+        for axes, rows in panels:
+            shades, shapes = colours(curves), marks(curves)
+            seeds = sorted({row["seed"] for row in rows})
+            for (method, seed), group in groupby(rows, key=lambda row: (row["method"], row["seed"])):
+                same = list(group)
+                name = method if len(seeds) == 1 else f"{method}, seed {seed}"
+                line = [row for row in same if row["loss"] is not None]
+                axes.plot([row["step"] for row in line], [row["loss"] for row in line], color=shades[method], label=name,
+                          linewidth=1.6, linestyle=DASHES[seeds.index(seed) % len(DASHES)])
+                points = [row for row in same if row["val_loss"] is not None]
+                axes.plot([row["step"] for row in points], [row["val_loss"] for row in points], color=shades[method],
+                          linestyle="", marker=shapes[method], markersize=8, markeredgecolor="white")
+            axes.set_xlabel("training step")
+            axes.set_ylabel("loss (nats per token)")
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="line: training, moving mean\npoints: validation",
+                        alignment="left")
+
+
+@contextmanager
+def figure(path: Path, groups: dict[str, list[dict[str, Any]]], width: float, height: float) -> Iterator[list[tuple[Axes, list]]]:
+    """Give one panel a task, side by side, with its rows; write the PNG whole at the end."""
+    with mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **STYLE}):
+        drawing = Figure(figsize=(width * max(1, len(groups)), height), layout="constrained")
+        FigureCanvasAgg(drawing)
+        panels = [(drawing.add_subplot(1, len(groups), i + 1), rows) for i, rows in enumerate(groups.values())]
+        if len(groups) > 1:
+            for (axes, _), task in zip(panels, groups, strict=True):
+                axes.set_title(task)
+        yield panels
+        with whole(path) as part:
+            drawing.savefig(part, format="png", metadata={"Software": None})  # the version would change the bytes
+
+
+def by_task(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Group rows by task, in their order."""
+    return {task: [row for row in rows if row["task"] == task] for task in dict.fromkeys(row["task"] for row in rows)}
+
+
+def colours(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Give each method its colour, by its place in the list."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(row["method"] for row in rows))}
+
+
+def marks(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Give each method its marker, by its place in the list."""
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(dict.fromkeys(row["method"] for row in rows))}
+
+
+def _interval(row: dict[str, Any]) -> list[list[float]]:
+    """Give the lengths of the interval's arms; a bootstrap interval need not hold the value itself."""
+    return [[max(0.0, row["CIDEr"] - row["low"])], [max(0.0, row["high"] - row["CIDEr"])]]
+
+
+def _ticks(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """Label whole decades; where runs trained nothing, the leftmost is called 0 and cut off by a dotted line."""
+    zeros = {row["shown_percent"] for row in rows if not row["trained_percent"]}
+    low, high = min(row["shown_percent"] for row in rows), max(row["shown_percent"] for row in rows)
+    decades = [10.0 ** k for k in range(-12, 4) if low * 0.999 <= 10.0 ** k <= high * 10]
+    axes.xaxis.set_major_locator(FixedLocator(decades))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if any(abs(x / zero - 1) < 1e-6 for zero in zeros) else f"{x:g}"))
+    axes.set_xlim(low / 2, high * 2)
+    for zero in zeros:
+        axes.axvline(zero * 10 ** 0.5, color="#999999", linestyle=":", linewidth=1)

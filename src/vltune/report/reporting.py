@@ -1,0 +1,43 @@
+"""All runs side by side: every table, plot and page of the comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vltune.files import write_json, write_table, write_text
+from vltune.metrics.signature import check_same
+from vltune.report import charts, page, tables
+from vltune.report.runs import Run, collect
+
+METRICS, PLOTS = Path("metrics"), Path("plots")
+
+
+def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
+    """Write the report of the runs that are there.
+
+    Only metrics/resources.csv holds timings; everything else repeats bit for bit.
+
+    Returns: the results files of wanted runs that are missing.
+    Raises:
+        InputError: no run is there, a file is of the wrong form, or two runs of a task were scored differently.
+    """
+    runs, missing = collect(methods, tasks, seeds)
+    for task in tasks:
+        check_same({f"{run.method} {task} {run.seed}": run.result["signature"] for run in runs if run.task == task})
+    write_table(METRICS / "comparison.csv", tables.comparison(runs), tables.COMPARISON)
+    write_table(METRICS / "resources.csv", tables.resources(runs), tables.RESOURCES)
+    write_text(METRICS / "comparison.md", tables.markdown(runs, missing))
+    page.write(PLOTS / "report.html", runs, missing, _plots(runs))
+    return missing
+
+
+def _plots(runs: list[Run]) -> dict[str, Path]:
+    """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name."""
+    quality, curves = tables.quality(runs), tables.curves(runs)
+    write_json(PLOTS / "quality.json", quality)
+    write_json(PLOTS / "curves.json", curves)
+    drawn = {name: PLOTS / f"{name}.png" for name in ("cider", "pareto", "curves")}
+    charts.bars(drawn["cider"], quality)
+    charts.pareto(drawn["pareto"], quality)
+    charts.losses(drawn["curves"], curves)
+    return drawn

@@ -1,0 +1,48 @@
+"""The one method that params.yaml selects: what `dvc metrics diff` compares between two experiments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from vltune import layout
+from vltune.errors import InputError
+from vltune.files import write_json
+from vltune.metrics.signature import check_same
+from vltune.report.runs import METRICS, TIMINGS, Run, load
+
+SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
+
+
+def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
+    """Write metrics/summary.json and, apart, what does not repeat from run to run: metrics/cost.json.
+
+    Raises:
+        InputError: a run of the method is missing, or two of its seeds were scored differently.
+    """
+    runs = {task: [load(method, task, seed) for seed in seeds] for task in tasks}
+    for task, found in runs.items():
+        check_same({f"{method} {task} {run.seed}": run.result["signature"] for run in found})
+        for run in found:
+            if not run.resources:
+                raise InputError(f"{layout.resources(method, task, run.seed)}: no such file; make it with stages/train.py")
+    write_json(SUMMARY, {
+        "method": method,
+        **{task: {name: _mean([run.result["metrics"][name]["value"] for run in found]) for name in METRICS}
+           for task, found in runs.items()},
+        **{name: _mean_result(runs, name) for name in ("trained_parameters", "trained_share", "connector_parameters")},
+    })
+    write_json(COST, {
+        "method": method,
+        **{task: {name: _mean([run.resources[name] for run in found]) for name in TIMINGS} for task, found in runs.items()},
+    })
+
+
+def _mean_result(runs: dict[str, list[Run]], name: str) -> Any:
+    return _mean([run.result[name] for found in runs.values() for run in found])
+
+
+def _mean(numbers: list[float]) -> float | int:
+    """Give the mean over seeds; equal whole numbers stay whole."""
+    return numbers[0] if len(set(numbers)) == 1 else fmean(numbers)

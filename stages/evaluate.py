@@ -1,0 +1,28 @@
+"""evaluate: score the captions of one run against the references, with intervals over the test images."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+import argparse
+
+from vltune.metrics.evaluating import evaluate
+from vltune.params import load
+from vltune.process import die_with_parent, run
+from vltune.sections import TASKS, Evaluate
+
+
+def main() -> None:
+    """Write data/results/METHOD/TASK-SEED.json."""
+    die_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", required=True, help="a method, or the name of the start, that has predictions")
+    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--seed", required=True, type=int)
+    given = parser.parse_args()
+    evaluate(given.method, given.task, given.seed, load(Evaluate, "evaluate"))
+
+
+if __name__ == "__main__":
+    run(main)

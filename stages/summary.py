@@ -1,0 +1,21 @@
+"""summary: the numbers of the method that params.yaml selects, for `dvc metrics show` and `dvc metrics diff`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+from vltune.params import choice
+from vltune.process import die_with_parent, run
+from vltune.report.runs import values
+from vltune.report.selected import summarize
+
+
+def main() -> None:
+    """Write metrics/summary.json and metrics/cost.json."""
+    die_with_parent()
+    summarize(choice("method", values("methods")), values("tasks"), values("seeds", int))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,288 @@
+"""summary and report: the forms of their files, missing runs, messages, repeatability, and the templates of the plots."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vltune import layout
+from vltune.errors import InputError
+from vltune.files import sha256, write_json, write_table
+from vltune.params import choice
+from vltune.report import charts, gallery, runs, tables
+from vltune.report.reporting import report
+from vltune.report.selected import summarize
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / ".dvc/plots"
+METHODS = ["adapter", "lora", "prefix", "full", "connector"]
+SIGNATURE = {"task": "caption", "metrics": "some", "images": 60, "interval": "percentile bootstrap over images, n=1000, 95 %, seed 0"}
+SHARE = {"adapter": 0.0061, "lora": 0.0091, "prefix": 0.0035, "full": 1.0, "connector": 0.0, layout.START: 0.0}
+CIDER = {"adapter": 2.31, "lora": 2.35, "prefix": 2.12, "full": 2.44, "connector": 1.62, layout.START: 0.31}
+
+
+def metric(value: float) -> dict:
+    return {"value": value, "low": value * 0.96, "high": value * 1.05}
+
+
+def write_run(method: str, seed: int = 0, seconds: float = 100.0, signature: dict = SIGNATURE) -> None:
+    """A run as the stages before leave it."""
+    cider = CIDER[method] + 0.01 * seed
+    write_json(layout.result(method, "caption", seed), {
+        "task": "caption", "method": method, "seed": seed,
+        "metrics": {name: metric(cider / (2 * i + 1)) for i, name in enumerate(runs.METRICS)},
+        "diversity": {"distinct-1": 0.06, "distinct-2": 0.21, "vocabulary": 312, "unique_share": 0.93, "novel_share": 0.88,
+                      "mean_length": 10.4},
+        "trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method],
+        "connector_parameters": 230976, "checkpoint_bytes": 2_000_000, "per_image": {}, "signature": signature,
+    })
+    things = ["a red apple", "two mice", "a snail left of a drum", "three kites above a boat"]
+    write_json(layout.predictions(method, "caption", seed), [
+        {"image_id": i, "file_name": f"{i:04}.png", "caption": f"{method} sees {things[i % 4]} on a green background",
+         "references": [f"{things[i % 4]} on green", "something else"]} for i in range(60)])
+    if method == layout.START:
+        return
+    write_json(layout.resources(method, "caption", seed), {
+        "train_seconds": seconds, "captions_per_second": 36.0, "peak_memory_bytes": 2_100_000_000, "step_seconds": 0.66})
+    noise = random.Random(f"{method}{seed}")
+    rows = [{"step": i + 1, "captions": 24 * (i + 1), "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
+             "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else ""} for i in range(150)]
+    layout.curve(method, "caption", seed).parent.mkdir(parents=True, exist_ok=True)
+    write_table(layout.curve(method, "caption", seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a run of every method."""
+    monkeypatch.chdir(tmp_path)
+    for method in CIDER:
+        write_run(method)
+    folder = layout.RAW / "images/test"
+    folder.mkdir(parents=True)
+    for i in range(60):
+        Image.new("RGB", (224, 224), ((i * 40) % 256, (i * 90) % 256, 128)).save(folder / f"{i:04}.png")
+    return tmp_path
+
+
+def rows(path: str) -> list[dict[str, str]]:
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def hashes() -> dict[str, str]:
+    return {str(file): sha256(file) for folder in ("metrics", "plots") for file in sorted(Path(folder).glob("*.*"))}
+
+
+def test_summary_has_its_form(workspace: Path) -> None:
+    summarize("lora", ["caption"], [0])
+    summary = json.loads((workspace / "metrics/summary.json").read_text())
+    assert list(summary) == ["method", "caption", "trained_parameters", "trained_share", "connector_parameters"]
+    assert list(summary["caption"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
+    assert summary["method"] == "lora"
+    assert summary["caption"]["CIDEr"] == 2.35
+    assert summary["trained_parameters"] == 1224087
+    cost = json.loads((workspace / "metrics/cost.json").read_text())
+    assert cost == {"method": "lora", "caption": {
+        "train_seconds": 100.0, "captions_per_second": 36.0, "peak_memory_bytes": 2100000000, "step_seconds": 0.66}}
+
+
+@pytest.mark.usefixtures("workspace")
+def test_summary_is_the_mean_over_seeds() -> None:
+    write_run("lora", seed=1, seconds=200.0)
+    summarize("lora", ["caption"], [0, 1])
+    assert json.loads(Path("metrics/summary.json").read_text())["caption"]["CIDEr"] == pytest.approx(2.355)
+    assert json.loads(Path("metrics/cost.json").read_text())["caption"]["train_seconds"] == 150.0
+
+
+@pytest.mark.usefixtures("workspace")
+def test_summary_says_which_run_is_missing() -> None:
+    with pytest.raises(InputError, match=r"data/results/lora/caption-3.json: no such file.*caption-0.json.*stages/evaluate.py"):
+        summarize("lora", ["caption"], [3])
+    layout.resources("lora", "caption", 0).unlink()
+    with pytest.raises(InputError, match=r"data/resources/lora/caption-0.json: no such file; make it with stages/train.py"):
+        summarize("lora", ["caption"], [0])
+
+
+def test_an_unknown_method_is_named_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("method: lroa\nmethods:\n- adapter\n- lora\n")
+    with pytest.raises(InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"):
+        choice("method", runs.values("methods", path=path), path)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("seeds: 0", "'seeds' must be a list of at least one, all whole numbers; found 0"),
+    ("seeds: []", "'seeds' must be a list"),
+    ("seeds: [one]", r"all whole numbers; found \['one'\]"),
+    ("seeds: [true]", r"all whole numbers; found \[True\]"),
+    ("seed: [0]", "'seeds' must be a list of at least one, all whole numbers; found None"),
+    ("seeds: [1, 1]", r"'seeds' holds something twice: \[1, 1\]"),
+])
+def test_lists_are_checked(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text + "\n")
+    with pytest.raises(InputError, match=message):
+        runs.values("seeds", int, path)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_tables_have_their_forms() -> None:
+    assert report(METHODS, ["caption"], [0]) == []
+    comparison = rows("metrics/comparison.csv")
+    wanted = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,trained_parameters,trained_share,"
+              "connector_parameters,checkpoint_bytes,distinct-1,novel_share").split(",")
+    assert set(wanted) <= set(comparison[0])
+    assert [row["method"] for row in comparison] == [*METHODS, layout.START]
+    assert (comparison[1]["CIDEr"], comparison[1]["task"], comparison[1]["seed"]) == ("2.35", "caption", "0")
+    resources = rows("metrics/resources.csv")
+    assert list(resources[0]) == "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
+    assert [row["method"] for row in resources] == METHODS
+    text = Path("metrics/comparison.md").read_text()
+    assert "| lora | 1,224,087 | 0.91 % | 2.350 (2.256 to 2.468) |" in text
+    assert "control (connector): adapter, lora, prefix, full." in text
+    assert "100.0" not in text
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_method_that_is_not_clear_of_the_control_is_named() -> None:
+    found = runs.collect(METHODS, ["caption"], [0])[0]
+    for name in ("lora", "full"):
+        next(run for run in found if run.method == name).result["metrics"]["CIDEr"]["low"] = 1.6
+    assert tables.verdict(found) == (
+        "CIDEr interval wholly above that of the control (connector): adapter, prefix. Not so: lora, full.")
+    assert tables.verdict([run for run in found if run.method != "connector"]) == ""
+
+
+@pytest.mark.usefixtures("workspace")
+def test_everything_but_the_timings_repeats() -> None:
+    report(METHODS, ["caption"], [0])
+    first = hashes()
+    assert len(first) == 9
+    for method in METHODS:
+        write_run(method, seconds=123.0)
+    report(METHODS, ["caption"], [0])
+    assert {name for name, value in hashes().items() if value != first[name]} == {"metrics/resources.csv"}
+
+
+@pytest.mark.usefixtures("workspace")
+def test_missing_runs_are_left_out_and_named() -> None:
+    layout.result("prefix", "caption", 0).unlink()
+    assert report(METHODS, ["caption"], [0]) == ["data/results/prefix/caption-0.json"]
+    assert "prefix" not in {row["method"] for row in rows("metrics/comparison.csv")}
+    for page in ("metrics/comparison.md", "plots/report.html"):
+        assert re.search(r"Missing runs, left out: `?data/results/prefix/caption-0.json", Path(page).read_text())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_only_the_start_is_enough() -> None:
+    missing = report(["nothing"], ["caption"], [0])
+    assert missing == ["data/results/nothing/caption-0.json"]
+    assert json.loads(Path("plots/curves.json").read_text()) == []
+
+
+def test_no_run_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"nothing to report: none of data/results/lora/caption-0.json, .* exists"):
+        report(["lora"], ["caption"], [0])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_results_of_different_signatures_are_not_mixed() -> None:
+    write_run("full", signature=SIGNATURE | {"images": 59})
+    with pytest.raises(InputError, match="'images' is 60 and 59"):
+        report(METHODS, ["caption"], [0])
+    assert not Path("metrics/comparison.csv").exists()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_results_file_of_another_run_is_refused() -> None:
+    layout.result("full", "caption", 0).write_text(layout.result("lora", "caption", 0).read_text())
+    with pytest.raises(InputError, match="expected the results of full caption 0, found those of lora caption 0"):
+        report(METHODS, ["caption"], [0])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_broken_curve_is_named() -> None:
+    layout.curve("full", "caption", 0).write_text("step\tcaptions\tloss\tval_loss\n1\t24\tmany\t\n")
+    with pytest.raises(InputError, match=r"plots/curves/full/caption-0.tsv: expected numbers .* 'many'"):
+        report(METHODS, ["caption"], [0])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_several_seeds_are_told_apart() -> None:
+    for method in METHODS:
+        write_run(method, seed=1)
+    assert report(METHODS, ["caption"], [0, 1]) == []
+    labels = [row["label"] for row in json.loads(Path("plots/quality.json").read_text())]
+    assert labels[:2] == ["adapter, seed 0", "adapter, seed 1"]
+    assert labels[-1] == layout.START
+    assert len(rows("metrics/comparison.csv")) == 11
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_share_of_zero_has_a_place_on_a_logarithmic_axis() -> None:
+    quality = tables.quality(runs.collect(METHODS, ["caption"], [0])[0])
+    shown = {row["method"]: row["shown_percent"] for row in quality}
+    assert shown["connector"] == shown[layout.START] == pytest.approx(0.01)
+    assert shown["prefix"] == pytest.approx(0.35)
+    charts.pareto(Path("plots/some.png"), [row for row in quality if not row["trained_percent"]])
+
+
+@pytest.mark.usefixtures("workspace")
+def test_curves_are_moving_means_and_stay_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = runs.load("lora", "caption", 0)
+    records = tables.curves([found])
+    assert len(records) == 150
+    assert records[20]["loss"] == pytest.approx(sum(row["loss"] for row in found.curve[13:21]) / 8, abs=1e-5)
+    assert [row["step"] for row in records if row["val_loss"] is not None] == [75, 150]
+    monkeypatch.setattr(tables, "POINTS", 20)
+    thinned = tables.curves([found])
+    assert len(thinned) <= 23
+    assert {75, 150} <= {row["step"] for row in thinned}
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_page_stands_alone_and_is_small() -> None:
+    report(METHODS, ["caption"], [0])
+    page = Path("plots/report.html").read_text()
+    assert len(page) < 1_000_000
+    assert not re.search(r'(src|href)=(?!"data:)', page)
+    assert page.count("<img ") == page.count('alt="') == 3 + gallery.IMAGES
+    assert page.count("lora sees") == gallery.IMAGES
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_page_escapes_what_a_model_said_and_lacks_no_image() -> None:
+    path = layout.predictions("lora", "caption", 0)
+    path.write_text(path.read_text().replace("lora sees", "<script>alert(1)</script>"))
+    (layout.RAW / "images/test/0001.png").unlink()
+    report(METHODS, ["caption"], [0])
+    page = Path("plots/report.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("is not here") == 1
+
+
+@pytest.mark.parametrize("name", ["curves", "bars", "pareto"])
+def test_a_template_is_json_with_its_anchors(name: str) -> None:
+    text = (TEMPLATES / f"{name}.json").read_text()
+    content = json.loads(text)
+    assert content["data"] == {"name": "all", "values": "<DVC_METRIC_DATA>"}
+    for anchor in ("TITLE", "X", "Y", "X_LABEL", "Y_LABEL"):
+        assert f"<DVC_METRIC_{anchor}>" in text
+    assert content["config"]["range"]["category"] == list(charts.PALETTE)
+
+
+def test_the_page_of_dvc_plots_needs_no_network() -> None:
+    text = (TEMPLATES / "offline.html").read_text()
+    assert text.count("{plot_divs}") == 1
+    assert not re.search(r"<(script|link)\s", text)
+    assert text.count("<script>") == text.count("</script>") == 3
+    assert (TEMPLATES / "offline.html").stat().st_size < 1_000_000
+    assert (TEMPLATES / "LICENSES.txt").read_text().count("Redistribution and use in source and binary forms") == 3
