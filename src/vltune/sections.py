@@ -23,10 +23,11 @@ class Preprocess(Section):
 
 
 class Align(Section):
-    """Section `align`: the ridge penalty (a share of the mean variance), how much the mean token counts, images."""
+    """Section `align`: the ridge penalty (a share of the mean variance), images' number, and how
+    much larger than word embeddings image tokens are (larger ones are heard sooner)."""
 
     ridge: float = Field(gt=0)
-    image_weight: float = Field(ge=0)
+    scale: float = Field(gt=0)
     max_images: int = Field(ge=2)
 
 

@@ -22,7 +22,7 @@ def script(stage: str) -> Path:
     return ROOT / path
 
 
-def expand(stage: str, text: str) -> list[str]:
+def expand(text: str) -> list[str]:
     return [text.replace("${item.method}", method) for method in METHODS] if "${item.method}" in text else [text]
 
 
@@ -33,7 +33,7 @@ def test_code_in_deps_is_exactly_what_the_script_imports(stage: str) -> None:
     imported = {str(file.relative_to(ROOT)) for file in [script(stage), *closure(script(stage))]}
     assert listed - own == imported - own
     for text in listed:
-        assert all((ROOT / path).is_file() for path in expand(stage, text)), text
+        assert all((ROOT / path).is_file() for path in expand(text)), text
 
 
 @pytest.mark.parametrize("stage", STAGES)

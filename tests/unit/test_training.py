@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,6 @@ from vltune.data.features import Features, finish, writing
 from vltune.errors import InputError
 from vltune.files import write_json
 from vltune.methods import interface
-from vltune.model.loading import load_decoder
 from vltune.params import check
 from vltune.training import checkpoint
 from vltune.training.loop import Schedule, Trainer
@@ -64,7 +65,8 @@ def train(trainer: Trainer, parts: tuple[Features, list[Example]], folder: Path,
             raise Stop
 
     features, examples = parts
-    trainer.run(examples, features, examples[:3], features, Scratch("run", ["inputs"]), keep, "test")
+    with contextlib.closing(Scratch("run", ["inputs"])) as scratch:
+        trainer.run(examples, features, examples[:3], features, scratch, keep, "test")
     return curve
 
 
@@ -128,8 +130,9 @@ def test_a_state_of_other_inputs_is_not_used(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.chdir(tmp_path)
     kept = Scratch("run", ["a"])
     kept.save({"x": torch.ones(2)}, {"step": 3})
-    del kept
-    assert Scratch("run", ["b"]).load() is None
+    kept.close()
+    with contextlib.closing(Scratch("run", ["b"])) as other:
+        assert other.load() is None
     assert not list(Path(".work/run").glob("*/state.safetensors"))
 
 
@@ -141,6 +144,7 @@ def test_a_cut_state_is_not_used(tmp_path: Path, monkeypatch) -> None:
     path = kept.folder / "state.safetensors"
     path.write_bytes(path.read_bytes()[:100])
     assert kept.load() is None
+    kept.close()
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
@@ -156,6 +160,6 @@ def test_the_schedule_warms_up_and_never_stops() -> None:
     factors = [factor(step, 100, 0.1) for step in range(100)]
     assert factors[0] == pytest.approx(0.1)
     assert factors[9] == 1.0
-    assert all(one > other for one, other in zip(factors[10:], factors[11:], strict=False))
+    assert all(one > other for one, other in itertools.pairwise(factors[10:]))
     assert factors[-1] > 0
     assert [factor(0, 1, 0.0), factor(0, 1, 1.0)] == [1.0, 1.0]

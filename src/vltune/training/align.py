@@ -1,7 +1,7 @@
 """The closed-form start of the connector: image tokens that point where the words of the captions lie.
 
 A random projector gives the decoder noise, and it learns the form of captions while it ignores the image for hundreds
-of steps. The start costs seconds: ridge regression of the directions of each image's words on its features.
+of steps. The start costs seconds: ridge regression of the embeddings of each image's words on its features.
 """
 
 from __future__ import annotations
@@ -18,27 +18,20 @@ from vltune.model.connector import Connector
 from vltune.model.decoder import Decoder
 
 
-def word_directions(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Tensor:
-    """Give each word of a vocabulary the direction of its embedding from the mean of all: float32 [v, d], length 1.
-
-    A word of several tokens counts as their mean. Without the division by the length, rare tokens would count more.
-    """
+def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Tensor:
+    """Embed each word of a vocabulary as the mean of its tokens' embeddings, a space in front: float32 [v, d]."""
     table = decoder.embedding.weight.detach().float().cpu()
-    ids = tokenizer.encode_all([f" {word}" for word in words.vocabulary])
-    embeddings = torch.stack([table[one].mean(0) for one in ids])
-    return F.normalize(embeddings - embeddings.mean(0), dim=-1)
+    return torch.stack([table[ids].mean(0) for ids in tokenizer.encode_all([f" {word}" for word in words.vocabulary])])
 
 
 def start(
-    connector: Connector, features: Features, words: Words, directions: Tensor, scale: float, ridge: float, image_weight: float,
-    max_images: int
+    connector: Connector, features: Features, words: Words, embeddings: Tensor, spread: float, ridge: float, max_images: int
 ) -> None:
     """Fill the connector's projector.
 
-    Each image's words, weighed, are regressed on each of its tokens and, `image_weight` times as heavily, on the mean of
-    its tokens: the first lets single tokens say what they show, the second lets them say it together.
+    Each image's words, weighed, are regressed on the mean of its tokens; the map then serves each token by itself.
 
-    Args: directions [v, d] of the vocabulary; scale, the standard deviation that image tokens shall have; ridge, the
+    Args: embeddings [v, d] of the vocabulary; spread, the standard deviation that image tokens shall have; ridge, the
         penalty as a share of the features' mean variance; max_images, how many images are used at most (evenly spaced,
         so that memory is bounded).
 
@@ -51,14 +44,10 @@ def start(
     for row, i in enumerate(known):
         for word, weight in words.weights[i].items():
             weights[row, word] = weight
-    targets = (weights - weights.mean(0)) @ directions  # [n, d]
     mean = x.mean((0, 1))
     x = x - mean
-    heavy, light = image_weight**0.5, x.shape[1] ** -0.5
-    rows = torch.cat((heavy * x.mean(1), light * x.flatten(0, 1)))  # [n + n * k, w]
-    right = torch.cat((heavy * targets, light * targets.repeat_interleave(x.shape[1], 0)))
-    weight = regress(rows, right, ridge)  # [w, d]
-    gain = scale / (x @ weight).std()
+    weight = regress(x.mean(1), (weights - weights.mean(0)) @ embeddings, ridge)  # [w, d]
+    gain = spread / (x @ weight).std()
     with torch.no_grad():
         connector.projector.weight.copy_(weight.t() * gain)
         connector.projector.bias.copy_(-(mean @ weight) * gain)

@@ -36,6 +36,7 @@ class Scratch:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._lock.close()
             raise InputError(f"{base}: another process is training this run; wait for it, or stop it") from None
         self.folder = base / fingerprint(inputs)
         for other in base.iterdir():
@@ -58,5 +59,10 @@ class Scratch:
             return None
 
     def done(self) -> None:
-        """Delete the state: the outputs are written."""
+        """Delete the state, for the outputs are written, and unlock."""
         shutil.rmtree(self.folder)
+        self.close()
+
+    def close(self) -> None:
+        """Unlock; the state stays for the next process."""
+        self._lock.close()

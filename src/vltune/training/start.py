@@ -24,10 +24,9 @@ def write_start(task: str, settings: Align) -> None:
     features = Features(FEATURES, "train")
     captioner = checkpoint.build(DECODER, features.tokens, features.width, torch.float32)
     words = weigh(read_captions(RAW / "captions_train.json"))
-    directions = align.word_directions(words, Tokenizer(DECODER), captioner.decoder)
-    scale = captioner.decoder.embedding.weight.std().item()
-    align.start(captioner.connector, features, words, directions, scale, settings.ridge, settings.image_weight,
-                settings.max_images)
+    embeddings = align.word_embeddings(words, Tokenizer(DECODER), captioner.decoder)
+    spread = settings.scale * captioner.decoder.embedding.weight.std().item()
+    align.start(captioner.connector, features, words, embeddings, spread, settings.ridge, settings.max_images)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(captioner, []), {
         "method": START, "attach": BARE, "task": task, "seed": 0, "step": 0,
         "settings": {"learning_rate": 0.0, "connector_learning_rate": 0.0},

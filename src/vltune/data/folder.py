@@ -1,0 +1,40 @@
+"""One's own data: images/{train,val,test}/ and captions_{split}.json in COCO caption format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from vltune.data.raw import Split
+from vltune.errors import InputError
+from vltune.files import read_json, write_json
+from vltune.folders import replaced
+from vltune.records import SPLITS, read_captions
+
+
+def convert(source: Path, folder: Path) -> None:
+    """Write data/raw from such a folder; SOURCE.json is taken over if there is one.
+
+    Raises:
+        InputError: a file is missing or has another form, captions are for images that aren't there, or an image is
+            in two splits; names the file and the row.
+    """
+    splits = {name: read_captions(source / f"captions_{name}.json") for name in SPLITS}
+    owners: dict[int | str, str] = {}
+    for name, captions in splits.items():
+        for image in captions.images:
+            if image.id in owners:
+                raise InputError(f"{source / f'captions_{name}.json'}: image {image.id!r} is in {owners[image.id]} too; "
+                                 "splits must not share images")
+            owners[image.id] = name
+    with replaced(folder) as part:
+        caption_id = 0
+        for name, captions in splits.items():
+            split, references = Split(part, name), captions.by_image()
+            for image in tqdm(captions.images, name, unit="image", mininterval=2):
+                split.take(image, source / "images" / name / image.file_name, references[image.id], caption_id)
+                caption_id += len(references[image.id])
+            split.write({"description": "own data", "split": name})
+        said = read_json(source / "SOURCE.json") if (source / "SOURCE.json").is_file() else {"licence": "not given"}
+        write_json(part / "SOURCE.json", {"dataset": "folder"} | said | {"images": {name: len(one.images) for name, one in splits.items()}})

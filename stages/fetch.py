@@ -1,0 +1,21 @@
+"""fetch: get or draw the data set, and get the encoder and the decoder."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+from vltune.data.scenes import Scenes
+from vltune.params import load
+from vltune.process import die_with_parent, run
+from vltune.sources.fetching import Fetch, fetch
+
+
+def main() -> None:
+    """Write data/raw and data/base."""
+    die_with_parent()
+    fetch(load(Fetch, "fetch"), load(Scenes, "scenes"))
+
+
+if __name__ == "__main__":
+    run(main)
