@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from vltune.errors import InputError
@@ -25,8 +26,8 @@ NOT_METHODS = ("__init__", "interface")
 class Settings(Section):
     """The fields that every method's `Config` has."""
 
-    learning_rate: float
-    connector_learning_rate: float
+    learning_rate: float = Field(ge=0)
+    connector_learning_rate: float = Field(ge=0)
 
 
 def names() -> list[str]:

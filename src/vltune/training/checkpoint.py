@@ -85,6 +85,7 @@ def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.
     names = interface.attach(captioner.decoder, description["attach"], settings, torch.Generator())
     names = interface.fold(captioner.decoder, description["attach"], names)
     put(captioner, names, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
+    captioner.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
     return captioner.eval()
 
 
