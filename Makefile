@@ -4,7 +4,7 @@ VENV := .venv
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup setup-dev repro test check verify bench clean
+.PHONY: help setup repro test verify bench readme clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -38,6 +38,9 @@ verify: $(VENV)/.dev  ## Run the tiny pipeline twice and compare every hash that
 bench: $(VENV)/.bench  ## Measure a training step against transformers + peft, and features against the machine's limit
 	python benchmarks/step.py
 	python benchmarks/features.py
+
+readme: setup  ## Copy the result table that the pipeline wrote into README.md
+	PYTHONPATH=src python -m vltune.report.readme
 
 clean:  ## Delete the virtual environment and the scratch folder (data, models and the cache of DVC stay)
 	rm -rf $(VENV) .work

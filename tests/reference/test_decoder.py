@@ -53,16 +53,16 @@ def test_logits_equal_the_reference(tmp_path: Path, make) -> None:
 
 
 @pytest.mark.parametrize("make", [llama, gpt2])
-@pytest.mark.parametrize("beams", [1, 3])
-def test_texts_equal_the_reference(tmp_path: Path, make, beams: int) -> None:
+@pytest.mark.parametrize(("beams", "penalty"), [(1, 1.0), (3, 0.0), (3, 1.0)])
+def test_texts_equal_the_reference(tmp_path: Path, make, beams: int, penalty: float) -> None:
     reference = make(tmp_path)
     decoder = load_decoder(tmp_path)
     tokens = torch.randint(3, 101, (4, 6), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         theirs = reference.generate(tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=10, num_beams=beams,
-                                    do_sample=False, eos_token_id=1, pad_token_id=1, length_penalty=0.0)
+                                    do_sample=False, eos_token_id=1, pad_token_id=1, length_penalty=penalty)
     ours = generate(decoder, decoder.embed(tokens, torch.float32), torch.ones(4, 6, dtype=torch.bool), end=1, beams=beams,
-                    length_penalty=0.0, max_new_tokens=10)
+                    length_penalty=penalty, max_new_tokens=10)
     cut = [row[6:].tolist() for row in theirs]
     assert ours == [row[:row.index(1)] if 1 in row else row for row in cut]
 

@@ -21,7 +21,8 @@ def generate(
     """Continue each input with the most likely text that beam search finds; one beam is greedy decoding.
 
     A finished text's score is its log-probability divided by length ** length_penalty, its end token counted; a text
-    that reaches max_new_tokens counts as finished.
+    that reaches max_new_tokens counts as finished. An input leaves the batch when its best running text, were it to end
+    now, would score no more than its best finished one (what transformers does unless told otherwise).
 
     Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id that ends a text.
     Returns: for each input the token ids, without the end.
@@ -39,7 +40,7 @@ def generate(
         rows = search.extend(decoder.logits(hidden).float().log_softmax(-1))
         if rows is None:
             return search.best()
-        if beams > 1:
+        if beams > 1 or len(rows) < len(valid):
             cache.select(rows)
             valid = valid[rows]
         seen = torch.cat((valid, valid.new_ones(len(valid), 1)), dim=1)
@@ -56,28 +57,29 @@ def _prompt_mask(valid: Tensor) -> Tensor:
 
 
 class _Search:
-    """The bookkeeping of beam search: b * n running texts and the best finished text of each input."""
+    """The bookkeeping of beam search: n running texts of each input that is not done, and every input's best finished text."""
 
     def __init__(
         self, inputs: int, beams: int, end: int, length_penalty: float, max_new_tokens: int, device: torch.device
     ) -> None:
-        self.b, self.n, self.end, self.penalty, self.limit = inputs, beams, end, length_penalty, max_new_tokens
+        self.n, self.end, self.penalty, self.limit = beams, end, length_penalty, max_new_tokens
+        self.running = torch.arange(inputs, device=device)  # [r], the inputs that are not done
         self.tokens = torch.zeros(inputs * beams, 0, dtype=torch.int64, device=device)
         first = [0.0] + [NEVER] * (beams - 1)  # all beams are equal at the start: only one may run
-        self.scores = torch.tensor(first, device=device).repeat(inputs, 1)  # [b, n]
+        self.scores = torch.tensor(first, device=device).repeat(inputs, 1)  # [r, n]
         self.finished: list[tuple[float, list[int]]] = [(NEVER, [])] * inputs
 
     def extend(self, log_probabilities: Tensor) -> Tensor | None:
-        """Add one token to every running text.
+        """Add one token to every running text, and drop the inputs that are then done.
 
-        Args: log_probabilities [b * n, v] of the next token.
-        Returns: for each new running text the row that it continues, int64 [b * n]; None when the search is over.
+        Args: log_probabilities [r * n, v] of the next token.
+        Returns: for each new running text the row that it continues, int64 [r' * n]; None when the search is over.
         """
         length = self.tokens.shape[1] + 1
-        vocabulary = log_probabilities.shape[-1]
-        totals = self.scores[..., None] + log_probabilities.view(self.b, self.n, vocabulary)
+        r, vocabulary = len(self.running), log_probabilities.shape[-1]
+        totals = self.scores[..., None] + log_probabilities.view(r, self.n, vocabulary)
         best, place = totals.flatten(1).topk(self.n + self.n, dim=1)  # 2n: at most n of them can be ends
-        word, row = place % vocabulary, place // vocabulary + self.n * torch.arange(self.b, device=place.device)[:, None]
+        word, row = place % vocabulary, place // vocabulary + self.n * torch.arange(r, device=place.device)[:, None]
         ended = word == self.end
         counted = ended & (best > NEVER)
         counted[:, self.n:] = False  # an end counts if it is among the n best, as everywhere
@@ -85,26 +87,27 @@ class _Search:
         if self.n == 1:
             best = best.masked_fill(counted.any(1, keepdim=True), NEVER)  # greedy: the first end is the end
         order = torch.argsort(ended.int(), dim=1, stable=True)[:, : self.n]  # the best that go on, still in order
-        self.scores = best.masked_fill(ended, NEVER).gather(1, order)
-        rows = row.gather(1, order).flatten()
-        self.tokens = torch.cat((self.tokens[rows], word.gather(1, order).view(-1, 1)), dim=1)
+        scores = best.masked_fill(ended, NEVER).gather(1, order)
+        going = self._going(scores[:, 0], length)  # [r]
+        rows, words = row.gather(1, order), word.gather(1, order)  # [r, n]
         if length == self.limit:
-            self._finish(self.scores > NEVER, self.scores, torch.arange(self.b * self.n, device=row.device).view(self.b, self.n), length)
+            self.tokens = torch.cat((self.tokens[rows.flatten()], words.view(-1, 1)), dim=1)
+            self._finish(scores > NEVER, scores, torch.arange(r * self.n, device=row.device).view(r, self.n), length)
             return None
-        return None if self._over(length) else rows
+        self.running, self.scores, rows, words = self.running[going], scores[going], rows[going].flatten(), words[going]
+        self.tokens = torch.cat((self.tokens[rows], words.view(-1, 1)), dim=1)
+        return rows if len(rows) else None
 
     def _finish(self, which: Tensor, totals: Tensor, row: Tensor, length: int) -> None:
         for i, j in which.nonzero().tolist():
-            score = totals[i, j].item() / length**self.penalty
-            if score > self.finished[i][0]:
-                self.finished[i] = (score, self.tokens[row[i, j]].tolist())
+            score, owner = totals[i, j].item() / length**self.penalty, self.running[i]
+            if score > self.finished[owner][0]:
+                self.finished[owner] = (score, self.tokens[row[i, j]].tolist())
 
-    def _over(self, length: int) -> bool:
-        """Whether no running text can still beat the finished one of its input, even if nothing more were lost."""
-        longest = self.limit if self.penalty > 0 else length
-        bound = self.scores[:, 0] / longest**self.penalty
-        done = torch.tensor([score for score, _ in self.finished], device=bound.device)
-        return bool((bound <= done).all())
+    def _going(self, best: Tensor, length: int) -> Tensor:
+        """Say for each running input whether its best running text, of log-probability `best` [r], may still win."""
+        done = torch.tensor([self.finished[i][0] for i in self.running.tolist()], device=best.device)
+        return best / length**self.penalty > done
 
     def best(self) -> list[list[int]]:
         """Give the best finished text of each input."""

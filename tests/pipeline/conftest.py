@@ -1,0 +1,144 @@
+"""The real graph on tiny random weights and a handful of scenes: made once a session, and copied by tests that change it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import modify_yaml
+
+from contracts.graph import ROOT
+from vltune.params import read
+
+TINY = {
+    "method": "lora",
+    "fetch": {"encoder": "tiny", "decoder": "tiny"},
+    "scenes": {"image_size": 64, "concepts": 12, "train": 24, "val": 6, "test": 8},
+    "preprocess": {"image_size": 32, "grid": 2},
+    "train": {"steps": 6, "batch_size": 2, "texts_per_image": 2, "checkpoint_seconds": 0.0},
+    "predict": {"beams": 2, "max_new_tokens": 8},
+    "evaluate": {"bootstrap_samples": 100},
+    "prefix": {"length": 4, "learning_rate": 0.01},
+    "adapter": {"bottleneck": 2, "learning_rate": 0.01},
+    "lora": {"rank": 2, "alpha": 4.0},
+}
+TIMINGS = ("data/resources/", "metrics/cost.json", "metrics/resources.csv")  # outputs that need not repeat
+FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # set inside a git hook
+
+
+@dataclass(frozen=True)
+class Project:
+    """A git and DVC repository of its own."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The interpreter of this test first, one thread, no identity from outside."""
+        kept = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
+        author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
+                  for what, value in (("NAME", "vltune"), ("EMAIL", "vltune@example.invalid"))}
+        return kept | author | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "DVC_NO_ANALYTICS": "1",
+                                "OMP_NUM_THREADS": "1"}
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command in a session of its own, its output in `log`."""
+        with (self.folder / ".dvc/tmp/log").open("w") as log:
+            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT,
+                                    start_new_session=True)
+
+    def log(self) -> str:
+        """What the last started command wrote."""
+        return (self.folder / ".dvc/tmp/log").read_text()
+
+    def run(self, *command: str) -> str:
+        """Run a command to its end; give what it wrote."""
+        ended = subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, timeout=600, check=False)
+        assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout[-6000:]}"
+        return ended.stdout
+
+    def set(self, section: str, **values: Any) -> None:
+        """Change parameters."""
+        with modify_yaml(self.folder / "params.yaml") as content:
+            content[section].update(values)
+
+    def commit(self) -> None:
+        """Commit everything, as a user does between experiments."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "state")
+
+    def copy(self, folder: Path) -> Project:
+        """Copy the repository; the files of the cache are linked, not copied."""
+        shutil.copytree(self.folder, folder, symlinks=True, copy_function=_linked)
+        return Project(folder)
+
+
+def _linked(source: str, target: str) -> str:
+    if "/.dvc/cache/" in source:
+        os.link(source, target)
+        return target
+    return shutil.copy2(source, target)
+
+
+def stages_in(output: str) -> list[str]:
+    """The stages that DVC says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")]
+
+
+def hashes(project: Project) -> dict[str, str]:
+    """The hash of every output in dvc.lock that is not a timing."""
+    stages = read(project.folder / "dvc.lock")["stages"]
+    found = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    return {path: md5 for path, md5 in found.items() if not path.startswith(TIMINGS)}
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh clone of the work tree with tiny params: committed, nothing run, no result of another run in it."""
+    folder = tmp_path_factory.mktemp("clone") / "vltune"
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
+                            text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    project = Project(folder)
+    with modify_yaml(folder / "params.yaml") as content:
+        for name, value in TINY.items():
+            if isinstance(value, dict):
+                content[name].update(value)
+            else:
+                content[name] = value
+    project.run("git", "init", "-q", "-b", "main")
+    (folder / ".dvc/tmp").mkdir(exist_ok=True)
+    project.commit()
+    return project
+
+
+@pytest.fixture(scope="session")
+def first_experiment(fresh: Project) -> str:
+    """What DVC writes when one method's summary is asked for where nothing has run."""
+    return fresh.run("dvc", "exp", "run", "-S", "method=prefix", "summary")
+
+
+@pytest.fixture(scope="session")
+def whole(fresh: Project, first_experiment: str) -> Project:
+    """The project after `dvc repro`, committed. Tests read it; those that change something use `project`."""
+    assert first_experiment
+    fresh.run("git", "checkout", "-q", "params.yaml")
+    fresh.run("dvc", "repro")
+    fresh.commit()
+    return fresh
+
+
+@pytest.fixture
+def project(whole: Project, tmp_path: Path) -> Project:
+    """A copy of the whole project."""
+    return whole.copy(tmp_path / "vltune")

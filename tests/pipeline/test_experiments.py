@@ -1,0 +1,53 @@
+"""Experiments rerun what depends on what changed, and nothing else; each runs the code of its own revision."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from pipeline.conftest import Project, stages_in
+
+MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
+
+
+def summary_of(project: Project, revision: str) -> dict:
+    return json.loads(project.run("git", "show", f"{revision}:metrics/summary.json"))
+
+
+def test_another_method_reruns_the_summary_alone_and_diff_shows_both(project: Project) -> None:
+    assert stages_in(project.run("dvc", "exp", "run", "-S", "method=full")) == ["summary"]
+    changes = json.loads(project.run("dvc", "metrics", "diff", "--json"))
+    quality, cost = changes["metrics/summary.json"], changes["metrics/cost.json"]
+    assert {"old", "new", "diff"} <= set(quality["trained_share"])
+    assert quality["trained_share"]["new"] == 1.0
+    assert {"caption.train_seconds", "caption.peak_memory_bytes"} <= set(cost)
+    assert quality["method"] == {"old": "lora", "new": "full"}
+
+
+def test_another_rank_retrains_lora_alone(project: Project) -> None:
+    ran = stages_in(project.run("dvc", "exp", "run", "-S", "lora.rank=4"))
+    assert sorted(ran) == ["evaluate@lora-caption-0", "predict@lora-caption-0", "report", "summary", "train_lora@caption-0"]
+
+
+def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Project) -> None:
+    for method in ("prefix", "full"):
+        output = project.run("dvc", "exp", "run", "--temp", "-n", f"only-{method}", "-S", f"method={method}")
+        assert stages_in(output) == ["summary"]
+        assert summary_of(project, f"only-{method}")["method"] == method
+    assert not project.run("git", "status", "--porcelain")
+
+
+def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: Project) -> None:
+    file = project.folder / "src/vltune/report/selected.py"
+    code = file.read_text()
+    file.write_text(code.replace(MARK, MARK + ' "of_the_queue": 1,'))
+    assert file.read_text() != code
+    project.commit()
+    project.run("dvc", "exp", "run", "--queue", "-S", "method=adapter,lora,prefix,full")
+    file.write_text(code)  # what lies in the work tree now must not be what runs
+    project.commit()
+    project.run("dvc", "exp", "run", "--run-all")
+    names = re.findall(r"^\s*[0-9a-f]{7} \[([\w-]+)\]", project.run("dvc", "exp", "list", "--all-commits"), re.MULTILINE)
+    found = [summary_of(project, name) for name in names]
+    assert sorted(one["method"] for one in found) == ["adapter", "full", "lora", "prefix"]
+    assert all(one["of_the_queue"] == 1 for one in found)

@@ -1,0 +1,76 @@
+"""`dvc repro` on the tiny graph: what it leaves, that it runs nothing twice, and that it repeats."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+from pipeline.conftest import Project, hashes, stages_in
+from vltune.params import read
+
+COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,trained_parameters,trained_share,"
+              "connector_parameters,checkpoint_bytes").split(",")
+RESOURCES = "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: str) -> None:
+    assert stages_in(first_experiment) == [
+        "fetch", "preprocess", "align@caption", "train_prefix@caption-0", "predict@prefix-caption-0", "evaluate@prefix-caption-0",
+        "summary"]
+
+
+def test_what_others_read_has_its_form(whole: Project) -> None:
+    summary = json.loads((whole.folder / "metrics/summary.json").read_text())
+    assert list(summary) == ["method", "caption", "trained_parameters", "trained_share", "connector_parameters"]
+    assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
+    comparison, resources = table(whole.folder / "metrics/comparison.csv"), table(whole.folder / "metrics/resources.csv")
+    assert set(COMPARISON) <= set(comparison[0])
+    assert RESOURCES == list(resources[0])
+    methods = read(whole.folder / "params.yaml")["methods"]
+    assert sorted(row["method"] for row in comparison) == sorted([*methods, "zero_shot"])
+    assert sorted(row["method"] for row in resources) == sorted(methods)
+    cost = json.loads((whole.folder / "metrics/cost.json").read_text())
+    row = next(row for row in resources if row["method"] == "lora")
+    assert cost["caption"] == {name: json.loads(row[name]) for name in RESOURCES[3:]}
+    for method in (*methods, "zero_shot"):
+        predictions = json.loads((whole.folder / f"data/predictions/caption-{method}-0.json").read_text())
+        assert [list(one) for one in predictions] == [["image_id", "file_name", "caption", "references"]] * 8
+
+
+def test_a_second_repro_runs_nothing(whole: Project) -> None:
+    output = whole.run("dvc", "repro")
+    assert not stages_in(output)
+    assert "Data and pipelines are up to date." in output
+    assert not whole.run("git", "status", "--porcelain")
+
+
+def test_a_forced_repeat_gives_the_same_hashes(project: Project) -> None:
+    before = hashes(project)
+    assert len(before) > 30
+    ran = stages_in(project.run("dvc", "repro", "--force"))
+    assert len(ran) == len(read(project.folder / "dvc.lock")["stages"])
+    assert hashes(project) == before
+
+
+def test_plots_are_drawn_without_a_network(whole: Project, tmp_path: Path) -> None:
+    whole.run("dvc", "plots", "show", "-o", str(tmp_path / "page"))
+    page = (tmp_path / "page/index.html").read_text()
+    for title in ("Loss by training step", "CIDEr on the test images", "CIDEr against what is trained"):
+        assert title in page
+    for method in read(whole.folder / "params.yaml")["methods"]:
+        assert f'"{method}"' in page
+    assert not re.findall(r"""(?:src|href)\s*=\s*["']https?://""", page)
+    assert not re.findall(r"""import\s[^;]{0,200}from\s*["']https?://""", page)
+
+
+def test_experiments_can_be_listed(whole: Project) -> None:
+    header = whole.run("dvc", "exp", "show", "--csv").splitlines()[0].split(",")
+    assert "metrics/summary.json:caption.CIDEr" in header or "caption.CIDEr" in header
+    assert "method" in header
