@@ -9,6 +9,16 @@ ENCODER, DECODER = Path("data/base/encoder"), Path("data/base/decoder")
 START = "zero_shot"  # the run that has the aligned connector and has trained nothing; all others start from it
 
 
+def captions(split: str) -> Path:
+    """Give the file of a split's images and reference captions."""
+    return RAW / f"captions_{split}.json"
+
+
+def questions(split: str) -> tuple[Path, Path]:
+    """Give the files of a split's questions and of their answers; both are there, empty where a data set has none."""
+    return RAW / f"questions_{split}.json", RAW / f"answers_{split}.json"
+
+
 def checkpoint(method: str, task: str, seed: int) -> Path:
     """Give the folder of a run's checkpoint."""
     return Path("models") / method / f"{task}-{seed}"

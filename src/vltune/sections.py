@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vltune.params import Section
 
-TASKS = ("caption",)
+TASKS = ("caption", "vqa")
 
 
 class Preprocess(Section):
