@@ -46,11 +46,15 @@ class Train(Section):
 
 
 class Predict(Section):
-    """Section `predict`: beam search (1 beam is greedy), the power of the length in its score, and batches of images."""
+    """Section `predict`: beam search of captions (1 beam is greedy), the power of the length in its score, and batches of
+    images; answers are said greedily (generate), or chosen by likelihood among the most frequent training answers (rank)."""
 
     beams: int = Field(ge=1, le=64)
     length_penalty: float = Field(ge=0)
     max_new_tokens: int = Field(ge=1)
+    answers: Literal["generate", "rank"]
+    max_answer_tokens: int = Field(ge=1)
+    candidates: int = Field(ge=2)
     batch_size: int = Field(ge=1)
     precision: Literal["auto", "bf16", "float32"]
 

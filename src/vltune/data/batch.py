@@ -68,5 +68,5 @@ def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
 def attention_mask(owner: Tensor) -> Tensor:
     """Who may look at whom, bool [b, 1, t, t]: back to the image (0) and to one's own text; padding sees itself."""
     seer, seen = owner[:, :, None], owner[:, None, :]
-    back = torch.ones(owner.shape[1], owner.shape[1], dtype=torch.bool).tril()
+    back = torch.ones(owner.shape[1], owner.shape[1], dtype=torch.bool, device=owner.device).tril()
     return (back & ((seen == seer) | (seen == 0) & (seer >= 0)))[:, None]

@@ -1,4 +1,4 @@
-"""From a split's captions to texts in token ids, and the order in which training sees them."""
+"""From a split's captions or questions to texts in token ids, and the order in which training sees them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vltune import layout
 from vltune.data.batch import Text
 from vltune.data.tokens import Tokenizer
+from vltune.errors import InputError
+from vltune.questions import Question, read_questions
 from vltune.randomness import python_generator
-from vltune.records import Captions
+from vltune.records import read_captions
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,47 @@ class Example:
     texts: list[Text]
 
 
-def captioning(captions: Captions, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
-    """Make the examples of the captioning task, for images that have features: no prompt, the caption as target."""
+def captioning(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
+    """Make the examples of a split's captions: no prompt, the caption as target."""
     examples = []
-    for image_id, references in captions.by_image().items():
+    for image_id, references in read_captions(layout.captions(split)).by_image().items():
         if image_id in have:
             texts = [Text((), [*ids, tokenizer.end]) for ids in tokenizer.encode_all(references)]
             examples.append(Example(image_id, texts))
     return examples
+
+
+def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
+    """Make the examples of a split's questions: the question as prompt, the most frequent answer as target.
+
+    Raises:
+        InputError: the split has no questions.
+    """
+    questions = [one for one in questions_of(split) if one.image_id in have]
+    prompts = tokenizer.encode_all([prompt(one.question) for one in questions])
+    answers = tokenizer.encode_all([f" {one.answer}" for one in questions])
+    texts: dict[int | str, list[Text]] = {}
+    for one, asked, said in zip(questions, prompts, answers, strict=True):
+        texts.setdefault(one.image_id, []).append(Text(asked, [*said, tokenizer.end]))
+    return [Example(image_id, group) for image_id, group in texts.items()]
+
+
+def questions_of(split: str) -> list[Question]:
+    """Read a split's questions; InputError if it has none."""
+    known = {image.id for image in read_captions(layout.captions(split)).images}
+    asked, answered = layout.questions(split)
+    questions = read_questions(asked, answered, known)
+    if not questions:
+        raise InputError(f"{asked}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
+    return questions
+
+
+def prompt(question: str) -> str:
+    """Say what the decoder reads behind the image tokens before it answers."""
+    return f"Question: {question} Answer:"
+
+
+EXAMPLES = {"caption": captioning, "vqa": answering}  # by task
 
 
 def rows(

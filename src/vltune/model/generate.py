@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vltune.model.attention import Cache
 from vltune.model.decoder import Decoder
@@ -16,7 +17,8 @@ NEVER = float("-inf")
 
 @torch.inference_mode()
 def generate(
-    decoder: Decoder, x: Tensor, valid: Tensor, end: int, beams: int, length_penalty: float, max_new_tokens: int
+    decoder: Decoder, x: Tensor, valid: Tensor, end: int, beams: int, length_penalty: float, max_new_tokens: int,
+    cache: Cache | None = None
 ) -> list[list[int]]:
     """Continue each input with the most likely text that beam search finds; one beam is greedy decoding.
 
@@ -24,16 +26,17 @@ def generate(
     that reaches max_new_tokens counts as finished. An input leaves the batch when its best running text, were it to end
     now, would score no more than its best finished one (what transformers does unless told otherwise).
 
-    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id that ends a text.
+    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id that ends a text;
+        cache, what stands before x in each row, with room for t + max_new_tokens more.
     Returns: for each input the token ids, without the end.
 
     Source: Wu et al. 2016, section 7, for length-normalised beam search (here in the form of a plain power).
     """
     b, t, _ = x.shape
-    cache = Cache(t + max_new_tokens)
-    hidden = decoder(x, (valid.cumsum(1) - 1).clamp(min=0), _prompt_mask(valid), cache)[:, -1]
+    cache = cache or Cache(t + max_new_tokens)
+    hidden, valid = read(decoder, x, valid, cache)
     cache.select(torch.arange(b, device=x.device).repeat_interleave(beams))
-    valid = valid.repeat_interleave(beams, 0)  # [b * n, t]
+    valid = valid.repeat_interleave(beams, 0)  # [b * n, s]
     hidden = hidden.repeat_interleave(beams, 0)
     search = _Search(b, beams, end, length_penalty, max_new_tokens, x.device)
     while True:
@@ -47,6 +50,17 @@ def generate(
         embedded = decoder.embed(search.tokens[:, -1:], x.dtype)
         hidden = decoder(embedded, (seen.sum(1, keepdim=True) - 1), seen[:, None, None], cache)[:, -1]
         valid = seen
+
+
+def read(decoder: Decoder, x: Tensor, valid: Tensor, cache: Cache) -> tuple[Tensor, Tensor]:
+    """Read prompts, embeddings [b, t, d] padded on the left, behind what the cache holds.
+
+    Returns: the hidden state [b, d] of each last token, and which tokens of the cache count, bool [b, s].
+    """
+    before = cache.length
+    positions = before + (valid.cumsum(1) - 1).clamp(min=0)
+    mask = F.pad(_prompt_mask(valid), (before, 0), value=True)
+    return decoder(x, positions, mask, cache)[:, -1], F.pad(valid, (before, 0), value=True)
 
 
 def _prompt_mask(valid: Tensor) -> Tensor:

@@ -10,15 +10,14 @@ import torch
 
 import vltune
 from vltune import layout
-from vltune.data.examples import Example, captioning
+from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokens import Tokenizer
 from vltune.files import fingerprint, sha256, write_json, write_table
-from vltune.layout import DECODER, FEATURES, RAW
+from vltune.layout import DECODER, FEATURES
 from vltune.methods import interface
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.randomness import derive
-from vltune.records import read_captions
 from vltune.sections import Train
 from vltune.training import checkpoint
 from vltune.training.loop import Schedule, Trainer
@@ -35,10 +34,10 @@ class Part:
     examples: list[Example]
 
     @classmethod
-    def read(cls, split: str, tokenizer: Tokenizer) -> Part:
+    def read(cls, task: str, split: str, tokenizer: Tokenizer) -> Part:
         """Read a split; training reads train and val, never test."""
         features = Features(FEATURES, split)
-        return cls(features, captioning(read_captions(RAW / f"captions_{split}.json"), tokenizer, set(features.ids)))
+        return cls(features, EXAMPLES[task](split, tokenizer, set(features.ids)))
 
 
 def fit(method: str, settings: interface.Settings, task: str, seed: int, train: Train) -> None:
@@ -51,7 +50,7 @@ def fit(method: str, settings: interface.Settings, task: str, seed: int, train: 
     device = choose_device()
     dtype = choose_dtype(train.precision, device)
     tokenizer = Tokenizer(DECODER)
-    part, val = Part.read("train", tokenizer), Part.read("val", tokenizer)
+    part, val = Part.read(task, "train", tokenizer), Part.read(task, "val", tokenizer)
     base = checkpoint.base_of(DECODER, part.features.signature)
     captioner = checkpoint.build(DECODER, part.features.tokens, part.features.width, dtype)
     of_decoder = sum(p.numel() for p in captioner.decoder.parameters())
@@ -84,7 +83,7 @@ def _schedule(settings: interface.Settings, train: Train, seed: int) -> Schedule
 
 def _versions(task: str) -> list[Any]:
     """What a kept state depends on besides the parameters: a training must not go on with other data or code."""
-    data = [RAW / "captions_train.json", RAW / "captions_val.json",
-            layout.checkpoint(layout.START, task, 0) / "model.safetensors"]
+    texts = [path for split in ("train", "val") for path in (layout.captions(split), *layout.questions(split))]
+    data = [*texts, layout.checkpoint(layout.START, task, 0) / "model.safetensors"]
     code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
     return [*(sha256(file) for file in [*data, *code]), torch.__version__]

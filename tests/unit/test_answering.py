@@ -1,0 +1,80 @@
+"""Answers are those that the plain way gives: the image, the question and the answer one after the other in one row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from vltune.data.examples import prompt
+from vltune.data.tokens import Tokenizer
+from vltune.model.captioner import Captioner
+from vltune.model.generate import generate
+from vltune.training import answering, checkpoint
+
+QUESTIONS = [["what is it?", "a b"], [], ["how many things are there here?"]]
+CANDIDATES = ["cat", "doghouse", "12", "a"]
+
+
+@pytest.fixture(scope="module")
+def captioner(tiny: Path) -> Captioner:
+    made = checkpoint.build(tiny / "decoder", 4, 32, torch.float32).eval()
+    torch.nn.init.normal_(made.connector.projector.weight, generator=torch.Generator().manual_seed(0))
+    return made
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny: Path) -> Tokenizer:
+    return Tokenizer(tiny / "decoder")
+
+
+@pytest.fixture(scope="module")
+def features() -> torch.Tensor:
+    return torch.randn(3, 4, 32, generator=torch.Generator().manual_seed(1)).half()
+
+
+def row(captioner: Captioner, image: torch.Tensor, text: list[int]) -> torch.Tensor:
+    return torch.cat((captioner.embed_images(image), captioner.decoder.embed(torch.tensor([text]), torch.float32)), dim=1)
+
+
+@torch.inference_mode()
+def test_answers_are_those_of_one_question_at_a_time(captioner: Captioner, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+    found = answering.answer(captioner, features, QUESTIONS, tokenizer, 5)
+    assert [len(group) for group in found] == [2, 0, 1]
+    for i, group in enumerate(QUESTIONS):
+        for question, answer in zip(group, found[i], strict=True):
+            x = row(captioner, features[i:i + 1], tokenizer.encode(prompt(question)))
+            ids = generate(captioner.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), tokenizer.end, 1, 1.0, 5)[0]
+            assert answer == tokenizer.decode(ids)
+
+
+@torch.inference_mode()
+def likelihood(captioner: Captioner, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str) -> float:
+    asked, said = tokenizer.encode(prompt(question)), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
+    x = row(captioner, image, asked + said)
+    n = x.shape[1]
+    hidden = captioner.decoder(x, torch.arange(n)[None], torch.ones(n, n, dtype=torch.bool).tril()[None, None])
+    scores = captioner.decoder.logits(hidden)[0].log_softmax(-1)
+    return sum(scores[n - len(said) - 1 + i, token].item() for i, token in enumerate(said))
+
+
+def test_ranking_finds_the_most_likely_candidate(captioner: Captioner, tokenizer: Tokenizer, features: torch.Tensor,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "AT_ONCE", 1)  # also across several portions
+    found = answering.rank(captioner, features, QUESTIONS, tokenizer, CANDIDATES)
+    for i, group in enumerate(QUESTIONS):
+        expected = [max(CANDIDATES, key=lambda one, q=q, i=i: likelihood(captioner, tokenizer, features[i:i + 1], q, one)) for q in group]
+        assert found[i] == expected
+
+
+def test_likelihoods_are_those_of_whole_rows(captioner: Captioner, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+    ids = tokenizer.encode_all([f" {one}" for one in CANDIDATES])
+    with torch.inference_mode():
+        found = answering._scores(captioner, features[:1], QUESTIONS[0], tokenizer, ids)
+    expected = [[likelihood(captioner, tokenizer, features[:1], question, one) for one in CANDIDATES] for question in QUESTIONS[0]]
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=1e-5)
+
+
+def test_no_question_gives_no_answer(captioner: Captioner, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+    assert answering.answer(captioner, features, [[], [], []], tokenizer, 5) == [[], [], []]
