@@ -1,4 +1,4 @@
-"""evaluate: score the captions of one run against the references, with intervals over the test images."""
+"""evaluate: score what one run said of the test images, beside what it says blind, with intervals over images."""
 
 import sys
 from pathlib import Path

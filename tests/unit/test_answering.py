@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from vltune.data.examples import prompt
 from vltune.data.tokens import Tokenizer
 from vltune.model.captioner import Captioner
 from vltune.model.generate import generate
@@ -44,14 +43,14 @@ def test_answers_are_those_of_one_question_at_a_time(captioner: Captioner, token
     assert [len(group) for group in found] == [2, 0, 1]
     for i, group in enumerate(QUESTIONS):
         for question, answer in zip(group, found[i], strict=True):
-            x = row(captioner, features[i:i + 1], tokenizer.encode(prompt(question)))
+            x = row(captioner, features[i:i + 1], tokenizer.encode(question))
             ids = generate(captioner.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), tokenizer.end, 1, 1.0, 5)[0]
             assert answer == tokenizer.decode(ids)
 
 
 @torch.inference_mode()
 def likelihood(captioner: Captioner, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str) -> float:
-    asked, said = tokenizer.encode(prompt(question)), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
+    asked, said = tokenizer.encode(question), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
     x = row(captioner, image, asked + said)
     n = x.shape[1]
     hidden = captioner.decoder(x, torch.arange(n)[None], torch.ones(n, n, dtype=torch.bool).tril()[None, None])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vltune.errors import InputError
-from vltune.metrics import bleu, bootstrap, captions, diversity, evaluating, java, meteor, ptb, signature
+from vltune.metrics import bleu, bootstrap, captioning, captions, diversity, evaluating, java, meteor, ptb, signature
 from vltune.params import check
 from vltune.records import Prediction
 from vltune.sections import Evaluate
@@ -37,7 +37,7 @@ def fake_java(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 def test_an_empty_caption_scores_0_and_shifts_nothing() -> None:
     references = [["a dog runs over grass"], ["two cats sleep on sofas"], ["one bird flies past trees"]]
     hypotheses = ["", "two cats sleep on sofas", "one bird flies past trees"]
-    cider, rouge = captions.image_scores(hypotheses, references)
+    cider, rouge = captions.cider(hypotheses, references), captions.rouge(hypotheses, references)
     np.testing.assert_allclose(cider, [0, 10, 10], rtol=1e-12)
     np.testing.assert_allclose(rouge, [0, 1, 1], rtol=1e-12)
     assert bleu.statistics(hypotheses, references)[0].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 5]
@@ -52,8 +52,8 @@ def test_only_empty_captions_score_0() -> None:
 
 
 def test_cider_of_a_single_image_is_0() -> None:
-    cider, rouge = captions.image_scores(["a dog runs"], [["a dog runs"]])
-    assert (cider[0], rouge[0]) == (0, 1)
+    said, references = ["a dog runs"], [["a dog runs"]]
+    assert (captions.cider(said, references)[0], captions.rouge(said, references)[0]) == (0, 1)
 
 
 def test_bleu_literals() -> None:
@@ -68,8 +68,21 @@ def test_bleu_literals() -> None:
 
 def test_rouge_literal() -> None:
     # precision and recall are the best over the references, of different ones here: 1 and 2/3; beta is 1.2
-    _, rouge = captions.image_scores(["a dog"], [["a dog runs", "the big brown dog sat"]])
+    rouge = captions.rouge(["a dog"], [["a dog runs", "the big brown dog sat"]])
     assert rouge[0] == pytest.approx((1 + 1.44) * 1 * (2 / 3) / (2 / 3 + 1.44), rel=1e-12)
+
+
+def test_captions_of_other_images_score_by_their_wording_alone() -> None:
+    references = [["a dog runs over grass"], ["two cats sleep on sofas"], ["one bird flies past trees"], ["two cats sleep on sofas"]]
+    said = [texts[0] for texts in references]
+    counts = bootstrap.draws(4, 100, seed=0)
+    found = captions.other_image(said, references, counts, 0.95)
+    np.testing.assert_allclose(found["value"], captions.cider([said[i] for i in (2, 3, 0, 1)], references).mean(), rtol=1e-9)
+    assert found["value"] == pytest.approx(5, abs=1e-9), "the two images of cats get each other's caption, the others nothing"
+    assert found["low"] <= found["value"] <= found["high"]
+    alike, expected = ["a dog runs"] * 3, [["a dog runs"], ["a cat"], ["a fish"]]
+    alone = captions.other_image(alike, expected, bootstrap.draws(3, 100, seed=0), 0.95)
+    assert alone["value"] == pytest.approx(captions.cider(alike, expected).mean()), "who always says the same is blind"
 
 
 def test_meteor_formula_literal() -> None:
@@ -124,17 +137,17 @@ def test_diversity_literals() -> None:
 
 
 def test_signature_depends_on_what_must_be_equal_and_on_nothing_else() -> None:
-    first = signature.sign("caption", ROWS, ["a cat"], SETTINGS)
+    first = signature.sign_captions(ROWS, ["a cat"], SETTINGS)
     said = [replace(row, caption="something else") for row in ROWS]
-    assert signature.sign("caption", said, ["a cat"], SETTINGS) == first
+    assert signature.sign_captions(said, ["a cat"], SETTINGS) == first
     signature.check_same({"lora": first, "full": dict(first)})
-    fewer = signature.sign("caption", ROWS[:2], ["a cat"], SETTINGS)
+    fewer = signature.sign_captions(ROWS[:2], ["a cat"], SETTINGS)
     with pytest.raises(InputError, match="'lora' and 'full' cannot be compared: 'images' is 3 and 2"):
         signature.check_same({"lora": first, "full": fewer})
-    others = signature.sign("caption", [replace(ROWS[0], references=["x"]), *ROWS[1:]], ["a cat"], SETTINGS)
+    others = signature.sign_captions([replace(ROWS[0], references=["x"]), *ROWS[1:]], ["a cat"], SETTINGS)
     with pytest.raises(InputError, match="'references' is"):
         signature.check_same({"lora": first, "full": others})
-    redrawn = signature.sign("caption", ROWS, ["a cat"], check(Evaluate, "evaluate", SETTINGS.model_dump() | {"seed": 7}))
+    redrawn = signature.sign_captions(ROWS, ["a cat"], check(Evaluate, "evaluate", SETTINGS.model_dump() | {"seed": 7}))
     with pytest.raises(InputError, match=r"n=200, 95 %, seed 0' and .*seed 7"):
         signature.check_same({"lora": first, "full": redrawn})
     with pytest.raises(InputError, match="'extra' is None and 1"):
@@ -156,12 +169,12 @@ def test_settings_out_of_range(key: str, value: float) -> None:
 def test_bad_rows_are_named(changed: dict, message: str) -> None:
     rows = [ROWS[0], replace(ROWS[1], **changed), ROWS[2]]
     with pytest.raises(InputError, match=message):
-        evaluating.checked(Path("p.json"), rows)
+        captioning.checked(Path("p.json"), rows)
 
 
 def test_rows_come_in_the_order_of_ids_so_that_draws_are_paired() -> None:
     mixed = [replace(ROWS[0], image_id=i) for i in ("b", 10, "a", 9)]
-    assert [row.image_id for row in evaluating.checked(Path("p.json"), mixed)] == [9, 10, "a", "b"]
+    assert [row.image_id for row in captioning.checked(Path("p.json"), mixed)] == [9, 10, "a", "b"]
 
 
 def test_missing_predictions_name_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +240,7 @@ def test_references_without_a_word_are_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(ptb, "tokenize", lambda texts: [text.replace("!", "") for text in texts])
     rows = [ROWS[0], replace(ROWS[1], references=["!", "!!"])]
     with pytest.raises(InputError, match=r"p\.json: image 1: no reference holds a word: \['!', '!!'\]"):
-        evaluating.score(Path("p.json"), rows, ["a cat"], SETTINGS)
+        captioning.score(Path("p.json"), rows, ["a cat"], SETTINGS)
 
 
 def test_metrics_need_no_torch() -> None:

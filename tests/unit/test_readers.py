@@ -13,6 +13,7 @@ from PIL import Image as Picture
 from vltune.data import folder, hw3, karpathy
 from vltune.errors import InputError
 from vltune.params import check
+from vltune.questions import Question, read_questions
 from vltune.records import SPLITS, read_captions
 from vltune.sources.fetching import Fetch, fetch
 
@@ -25,6 +26,9 @@ def picture(path: Path) -> None:
 def write(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+
+
+NAMES = {part: (f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json") for part in ("train2014", "val2014")}
 
 
 def coco(names: list[str], first: int = 0) -> dict[str, Any]:
@@ -71,6 +75,35 @@ def mscoco(tmp_path: Path) -> Path:
     return source
 
 
+def asking(rows: list[tuple[int, int | str, str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """VQAv2's two files for rows of question id, image id, question and answer."""
+    questions = [{"question_id": n, "image_id": image, "question": text} for n, image, text, _ in rows]
+    answers = [{"question_id": n, "image_id": image, "question_type": "what", "answer_type": "other", "multiple_choice_answer": said,
+                "answers": [{"answer_id": i, "answer": said, "answer_confidence": "maybe"} for i in range(1, 11)]}
+               for n, image, _, said in rows]
+    return {"questions": questions, "task_type": "Open-Ended"}, {"annotations": answers}
+
+
+def ask(source: Path, split: str, rows: list[tuple[int, int | str, str, str]]) -> None:
+    for name, content in zip(("questions", "answers"), asking(rows), strict=True):
+        write(source / f"{name}_{split}.json", content)
+
+
+def asked(raw: Path, split: str) -> list[Question]:
+    known = {image.id for image in read_captions(raw / f"captions_{split}.json").images}
+    return read_questions(raw / f"questions_{split}.json", raw / f"answers_{split}.json", known)
+
+
+@pytest.fixture
+def vqa(mscoco: Path) -> Path:
+    """Beside Karpathy's file the four of VQAv2: two questions about each image, and one about an image in no split."""
+    for part, images in (("train2014", [0]), ("val2014", [7, 14, 21, 99])):
+        rows = [(10 * image + n, image, f"What is  in {image}, {n}?", f"thing {image}") for image in images for n in range(2)]
+        for name, content in zip(NAMES[part], asking(rows), strict=True):
+            write(mscoco / name, content)
+    return mscoco
+
+
 def test_a_folder_of_ones_own(own: Path, tmp_path: Path) -> None:
     folder.convert(own, tmp_path / "raw")
     for split in SPLITS:
@@ -106,6 +139,38 @@ def test_karpathy_splits_of_flickr30k(tmp_path: Path) -> None:
     write(tmp_path / "flickr/dataset_flickr30k.json", {"images": rows})
     karpathy.convert("flickr30k", tmp_path / "flickr", tmp_path / "raw")
     assert read_captions(tmp_path / "raw/captions_val.json").by_image() == {1: ["Two of 1", "Men."]}
+    assert all(asked(tmp_path / "raw", split) == [] for split in SPLITS)
+
+
+def test_questions_of_ones_own_and_none_for_a_split_that_has_no_files(own: Path, tmp_path: Path) -> None:
+    ask(own, "train", [(5, 0, "What is  it?", "a cat"), (6, 0, "Where?", "here")])
+    ask(own, "test", [(7, 5, "Who?", "nobody")])
+    folder.convert(own, tmp_path / "raw")
+    assert asked(tmp_path / "raw", "train") == [Question(5, 0, "What is it?", "what", "other", ["a cat"] * 10),
+                                                Question(6, 0, "Where?", "what", "other", ["here"] * 10)]
+    assert asked(tmp_path / "raw", "val") == []
+    assert [one.image_id for one in asked(tmp_path / "raw", "test")] == [5]
+    assert json.loads((tmp_path / "raw/SOURCE.json").read_text())["questions"] == {
+        "train": {"what": {"questions": 2, "most_frequent": "a cat", "share": 0.5}}, "val": {},
+        "test": {"what": {"questions": 1, "most_frequent": "nobody", "share": 1.0}}}
+
+
+def test_questions_of_vqav2_go_to_the_split_of_their_image(vqa: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    karpathy.convert("coco", vqa, tmp_path / "raw")
+    found = {split: [(one.id, one.image_id, one.question, one.answer) for one in asked(tmp_path / "raw", split)] for split in SPLITS}
+    assert found == {  # restval, an image of COCO's val, is train
+        "train": [(0, 0, "What is in 0, 0?", "thing 0"), (1, 0, "What is in 0, 1?", "thing 0"),
+                  (70, 1, "What is in 7, 0?", "thing 7"), (71, 1, "What is in 7, 1?", "thing 7")],
+        "val": [(140, 2, "What is in 14, 0?", "thing 14"), (141, 2, "What is in 14, 1?", "thing 14")],
+        "test": [(210, 3, "What is in 21, 0?", "thing 21"), (211, 3, "What is in 21, 1?", "thing 21")]}
+    assert "VQAv2: 2 questions are about images that are in no split, and are left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["own", "course", "mscoco"])
+def test_without_questions_the_files_are_there_and_empty(source: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    convert = {"own": folder.convert, "course": hw3.convert, "mscoco": lambda *to: karpathy.convert("coco", *to)}[source]
+    convert(request.getfixturevalue(source), tmp_path / "raw")
+    assert all(asked(tmp_path / "raw", split) == [] for split in SPLITS)
 
 
 def changed(path: Path, change: Callable[[Any], Any]) -> None:
@@ -142,6 +207,68 @@ def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
     (own / "captions_test.json").unlink()
     with pytest.raises(InputError, match=r"captions_test\.json: no such file"):
         folder.convert(own, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("questions", lambda c: c["questions"][1].update(image_id=0),
+     r"questions_val\.json: questions\[1\] \(id 6\) is about image 0, which is not among the split's images"),
+    ("questions", lambda c: c["questions"][0].update(question=" \n"), r"questions_val\.json: questions\[0\] \(id 5\) is empty"),
+    ("questions", lambda c: c["questions"][0].pop("question"), r"questions_val\.json: questions\[0\] has no 'question'"),
+    ("questions", lambda c: c.pop("questions"), r"questions_val\.json: expected VQAv2 format, an object with a list 'questions'"),
+    ("answers", lambda c: c["annotations"].pop(1), r"questions\[1\] \(id 6\) has no answers in .*answers_val\.json"),
+    ("answers", lambda c: c["annotations"][1].update(answers=[]), r"answers_val\.json: annotations\[1\]: expected a list of at least one"),
+    ("answers", lambda c: c["annotations"][1]["answers"][2].update(answer=""), r"annotations\[1\]\.answers\[2\] is .*not empty"),
+    ("answers", lambda c: c["annotations"][0].update(answer_type="word"), r"has answer_type 'word', expected one of yes/no, number, other"),
+])
+def test_wrong_questions_are_named_and_the_old_data_stays(own: Path, tmp_path: Path, name: str, change, message: str) -> None:
+    folder.convert(own, tmp_path / "raw")
+    ask(own, "val", [(5, 2, "What is it?", "a cat"), (6, 3, "Where?", "here")])
+    changed(own / f"{name}_val.json", change)
+    with pytest.raises(InputError, match=message):
+        folder.convert(own, tmp_path / "raw")
+    assert asked(tmp_path / "raw", "val") == []
+
+
+@pytest.mark.parametrize(("left", "missing"), [("questions", "answers"), ("answers", "questions")])
+def test_questions_without_answers_and_answers_without_questions(own: Path, tmp_path: Path, left: str, missing: str) -> None:
+    ask(own, "test", [(5, 4, "What is it?", "a cat")])
+    (own / f"{missing}_test.json").unlink()
+    with pytest.raises(InputError, match=rf"{missing}_test\.json: no such file, but there is {left}_test\.json"):
+        folder.convert(own, tmp_path / "raw")
+
+
+def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
+    ask(own, "test", [(5, 4, "What is it?", "a cat")])
+    (own / "questions_test.json").write_text('{"questions": [')
+    with pytest.raises(InputError, match=r"questions_test\.json: not valid JSON at line 1, column 16"):
+        folder.convert(own, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(("part", "which", "change", "message"), [
+    ("train2014", 0, lambda c: c["questions"][1].update(question=""), r"train2014_questions\.json: questions\[1\] \(id 1\) is empty"),
+    ("val2014", 1, lambda c: c["annotations"].pop(0), r"questions\[0\] \(id 70\) has no answers in .*val2014_annotations\.json"),
+    ("val2014", 0, lambda c: c["questions"].pop(0), r"annotations\[0\] answers question 70, which is not in"),
+])
+def test_wrong_files_of_vqav2_are_named(vqa: Path, tmp_path: Path, part: str, which: int, change, message: str) -> None:
+    changed(vqa / NAMES[part][which], change)
+    with pytest.raises(InputError, match=message):
+        karpathy.convert("coco", vqa, tmp_path / "raw")
+    assert not (tmp_path / "raw").exists()
+
+
+def test_files_of_vqav2_that_are_missing_are_named_before_the_work_starts(vqa: Path, tmp_path: Path) -> None:
+    (vqa / NAMES["val2014"][1]).unlink()
+    with pytest.raises(InputError, match=r"v2_mscoco_val2014_annotations\.json: no such file; VQAv2 is .*, and only .* is there"):
+        karpathy.convert("coco", vqa, tmp_path / "raw")
+
+
+def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: Path) -> None:
+    changed(vqa / "dataset_coco.json", lambda c: c["images"][2].pop("cocoid"))
+    with pytest.raises(InputError, match=r"dataset_coco\.json: images\[2\] has no 'cocoid'"):
+        karpathy.convert("coco", vqa, tmp_path / "raw")
+    changed(vqa / "dataset_coco.json", lambda c: c["images"][2].update(cocoid=7))
+    with pytest.raises(InputError, match=r"dataset_coco\.json: id 7 stands 2 times in images"):
+        karpathy.convert("coco", vqa, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -15,15 +15,20 @@ from vltune import layout
 from vltune.errors import InputError
 from vltune.files import sha256, write_json, write_table
 from vltune.params import choice
-from vltune.report import charts, gallery, runs, tables
+from vltune.questions import Answered, write_answered
+from vltune.report import charts, gallery, runs, tables, verdicts
 from vltune.report.reporting import report
 from vltune.report.selected import summarize
+from vltune.report.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / ".dvc/plots"
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
 SIGNATURE = {"task": "caption", "metrics": "some", "images": 60, "interval": "percentile bootstrap over images, n=1000, 95 %, seed 0"}
 SHARE = {"adapter": 0.0061, "lora": 0.0091, "prefix": 0.0035, "full": 1.0, "connector": 0.0, layout.START: 0.0}
+QUESTIONS = SIGNATURE | {"task": "vqa", "questions": 240}
+ACCURACY = {"adapter": 0.83, "lora": 0.86, "prefix": 0.71, "full": 0.88, "connector": 0.55, layout.START: 0.04}
+TYPES = {"count": "number", "existence": "yes/no", "colour": "other", "position": "other"}
 CIDER = {"adapter": 2.31, "lora": 2.35, "prefix": 2.12, "full": 2.44, "connector": 1.62, layout.START: 0.31}
 
 
@@ -36,25 +41,60 @@ def write_run(method: str, seed: int = 0, seconds: float = 100.0, signature: dic
     cider = CIDER[method] + 0.01 * seed
     write_json(layout.result(method, "caption", seed), {
         "task": "caption", "method": method, "seed": seed,
-        "metrics": {name: metric(cider / (2 * i + 1)) for i, name in enumerate(runs.METRICS)},
+        "metrics": {name: metric(cider / (2 * i + 1)) for i, name in enumerate(TASKS["caption"].metrics)},
         "diversity": {"distinct-1": 0.06, "distinct-2": 0.21, "vocabulary": 312, "unique_share": 0.93, "novel_share": 0.88,
                       "mean_length": 10.4},
-        "trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method],
-        "connector_parameters": 230976, "checkpoint_bytes": 2_000_000, "per_image": {}, "signature": signature,
+        "controls": {"other_image": {"CIDEr": metric(0.11 * cider)}}, **sizes(method), "per_image": {}, "signature": signature,
     })
     things = ["a red apple", "two mice", "a snail left of a drum", "three kites above a boat"]
     write_json(layout.predictions(method, "caption", seed), [
         {"image_id": i, "file_name": f"{i:04}.png", "caption": f"{method} sees {things[i % 4]} on a green background",
          "references": [f"{things[i % 4]} on green", "something else"]} for i in range(60)])
+    write_training("caption", method, seed, seconds)
+
+
+def sizes(method: str) -> dict:
+    return {"trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method], "connector_parameters": 230976,
+            "checkpoint_bytes": 2_000_000}
+
+
+def write_training(task: str, method: str, seed: int, seconds: float) -> None:
+    """What a training took, and its curve."""
     if method == layout.START:
         return
-    write_json(layout.resources(method, "caption", seed), {
+    write_json(layout.resources(method, task, seed), {
         "train_seconds": seconds, "captions_per_second": 36.0, "peak_memory_bytes": 2_100_000_000, "step_seconds": 0.66})
     noise = random.Random(f"{method}{seed}")
     rows = [{"step": i + 1, "captions": 24 * (i + 1), "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
              "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else ""} for i in range(150)]
-    layout.curve(method, "caption", seed).parent.mkdir(parents=True, exist_ok=True)
-    write_table(layout.curve(method, "caption", seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
+    layout.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
+    write_table(layout.curve(method, task, seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
+
+
+def scores(accuracy: float) -> tuple[dict, dict]:
+    """Metrics and question types around an accuracy."""
+    metrics = {name: metric(round(accuracy * factor, 4)) for name, factor in
+               [("accuracy", 1), ("yes/no", 1.05), ("number", 0.8), ("other", 1.02)]}
+    return metrics, {name: metric(round(accuracy * (0.8 + 0.1 * i), 4)) | {"questions": 60} for i, name in enumerate(sorted(TYPES))}
+
+
+def write_questions_run(method: str, seed: int = 0, seconds: float = 80.0, signature: dict = QUESTIONS) -> None:
+    """A run of the question task as the stages before leave it: four questions an image."""
+    found, types = scores(ACCURACY[method] + 0.001 * seed)
+    controls = {"other_image": scores(0.45 * ACCURACY[method] + 0.02), "mean_image": scores(0.4 * ACCURACY[method] + 0.02),
+                "most_frequent": scores(0.37)}
+    write_json(layout.result(method, "vqa", seed), {
+        "task": "vqa", "method": method, "seed": seed, "metrics": found, "question_types": types,
+        "controls": {name: one[0] for name, one in controls.items()},
+        "control_question_types": {name: one[1] for name, one in controls.items()},
+        **sizes(method), "per_image": {}, "signature": signature,
+    })
+    things = {"count": "How many kites are there?", "existence": "Is there a drum?", "colour": "What is the background colour?",
+              "position": "What is to the left of the tent?"}
+    write_answered(layout.predictions(method, "vqa", seed), [
+        Answered(4 * i + j, i, f"{i:04}.png", things[kind], kind, TYPES[kind], f"{method} says {kind}", f"{method} is blind", "",
+                 [f"right {kind}"] * 10) for i in range(60) for j, kind in enumerate(TYPES)])
+    write_training("vqa", method, seed, seconds)
 
 
 @pytest.fixture
@@ -68,6 +108,17 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for i in range(60):
         Image.new("RGB", (224, 224), ((i * 40) % 256, (i * 90) % 256, 128)).save(folder / f"{i:04}.png")
     return tmp_path
+
+
+@pytest.fixture
+def both(workspace: Path) -> Path:
+    """The same with a run of every method for the question task."""
+    for method in ACCURACY:
+        write_questions_run(method)
+    return workspace
+
+
+BOTH = ["caption", "vqa"]
 
 
 def rows(path: str) -> list[dict[str, str]]:
@@ -154,16 +205,16 @@ def test_a_method_that_is_not_clear_of_the_control_is_named() -> None:
     found = runs.collect(METHODS, ["caption"], [0])[0]
     for name in ("lora", "full"):
         next(run for run in found if run.method == name).result["metrics"]["CIDEr"]["low"] = 1.6
-    assert tables.verdict(found) == (
+    assert verdicts.verdict(found) == (
         "CIDEr interval wholly above that of the control (connector): adapter, prefix. Not so: lora, full.")
-    assert tables.verdict([run for run in found if run.method != "connector"]) == ""
+    assert verdicts.verdict([run for run in found if run.method != "connector"]) == ""
 
 
 @pytest.mark.usefixtures("workspace")
 def test_everything_but_the_timings_repeats() -> None:
     report(METHODS, ["caption"], [0])
     first = hashes()
-    assert len(first) == 9
+    assert len(first) == 10
     for method in METHODS:
         write_run(method, seconds=123.0)
     report(METHODS, ["caption"], [0])
@@ -219,7 +270,7 @@ def test_several_seeds_are_told_apart() -> None:
     for method in METHODS:
         write_run(method, seed=1)
     assert report(METHODS, ["caption"], [0, 1]) == []
-    labels = [row["label"] for row in json.loads(Path("plots/quality.json").read_text())]
+    labels = [row["label"] for row in json.loads(Path("plots/quality_caption.json").read_text())]
     assert labels[:2] == ["adapter, seed 0", "adapter, seed 1"]
     assert labels[-1] == layout.START
     assert len(rows("metrics/comparison.csv")) == 11
@@ -231,7 +282,7 @@ def test_a_share_of_zero_has_a_place_on_a_logarithmic_axis() -> None:
     shown = {row["method"]: row["shown_percent"] for row in quality}
     assert shown["connector"] == shown[layout.START] == pytest.approx(0.01)
     assert shown["prefix"] == pytest.approx(0.35)
-    charts.pareto(Path("plots/some.png"), [row for row in quality if not row["trained_percent"]])
+    charts.pareto(Path("plots/some.png"), {"CIDEr": [row for row in quality if not row["trained_percent"]]})
 
 
 @pytest.mark.usefixtures("workspace")
@@ -269,6 +320,144 @@ def test_the_page_escapes_what_a_model_said_and_lacks_no_image() -> None:
     assert page.count("is not here") == 1
 
 
+@pytest.mark.usefixtures("both")
+def test_summary_has_both_tasks() -> None:
+    write_questions_run("lora", seed=1)
+    write_run("lora", seed=1)
+    summarize("lora", BOTH, [0, 1])
+    summary = json.loads(Path("metrics/summary.json").read_text())
+    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "connector_parameters"]
+    assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
+    assert summary["vqa"]["accuracy"] == pytest.approx(0.8605)
+    assert list(json.loads(Path("metrics/cost.json").read_text())) == ["method", "caption", "vqa"]
+
+
+@pytest.mark.usefixtures("both")
+def test_the_table_of_both_tasks_has_each_one_s_columns() -> None:
+    assert report(METHODS, BOTH, [0]) == []
+    comparison = {(row["task"], row["method"]): row for row in rows("metrics/comparison.csv")}
+    assert len(comparison) == 12
+    asked, said = comparison["vqa", "lora"], comparison["caption", "lora"]
+    assert {name: asked[name] for name in ("accuracy", "accuracy_low", "yes/no", "number", "other", "other_low")} == {
+        "accuracy": "0.86", "accuracy_low": "0.8256", "yes/no": "0.903", "number": "0.688", "other": "0.8772", "other_low": "0.842112"}
+    assert (asked["blind_accuracy"], asked["mean_image_accuracy"], asked["most_frequent_accuracy"]) == ("0.407", "0.364", "0.37")
+    assert float(said["blind_CIDEr"]) == pytest.approx(0.2585)
+    assert {asked[name] for name in ("CIDEr", "CIDEr_low", "METEOR", "blind_CIDEr", "distinct-1", "mean_length")} == {""}
+    assert {said[name] for name in ("accuracy", "accuracy_high", "yes/no", "other_low", "blind_accuracy", "most_frequent_accuracy")} == {""}
+    assert asked["trained_parameters"] == said["trained_parameters"] == "1224087"
+    assert [(row["task"], row["method"]) for row in rows("metrics/resources.csv")] == [(task, name) for task in BOTH for name in METHODS]
+
+
+@pytest.mark.usefixtures("both")
+def test_a_table_a_task_with_the_controls_in_it() -> None:
+    report(METHODS, BOTH, [0])
+    text = Path("metrics/comparison.md").read_text()
+    first, second = text.split("**vqa**")
+    assert "| share | CIDEr (interval) | BLEU-4 | METEOR | ROUGE-L | blind CIDEr | distinct-2 | novel captions |" in first
+    assert "accuracy" not in first
+    assert "| method | trained | share | accuracy (interval) | yes/no | number | other | blind | mean image |" in second
+    assert "| lora | 1,224,087 | 0.91 % | 0.860 (0.826 to 0.903) | 0.903 | 0.688 | 0.877 | 0.407 | 0.364 |" in second
+    assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
+    assert "60 test images with 240 questions" in second
+    assert ("Accuracy interval wholly above that of the control (connector): adapter, lora, prefix, full. "
+            "Best parameter-efficient run: lora, accuracy 0.860, 97.7 % of that of training everything; 45.3 points above the same model "
+            "blind (0.407). Every type of answer is above the most frequent answer.") in second
+
+
+@pytest.mark.usefixtures("both")
+def test_a_type_of_answer_that_is_not_above_the_most_frequent_answer_is_named() -> None:
+    found = runs.collect(METHODS, ["vqa"], [0])[0]
+    best = next(run for run in found if run.method == "lora")
+    best.result["metrics"]["number"]["value"] = 0.2
+    best.result["metrics"]["other"]["value"] = best.result["controls"]["most_frequent"]["other"]["value"]
+    assert verdicts.verdict(found).endswith("Not above the most frequent answer: number, other.")
+    without_full = [run for run in found if run.method != "full"]
+    assert "lora, accuracy 0.860; 45.3 points above" in verdicts.verdict(without_full)
+    assert verdicts.verdict([run for run in found if not run.result["trained_parameters"]]) == ""
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize(("task", "other", "metric"), [("caption", "vqa", "CIDEr"), ("vqa", "caption", "accuracy")])
+def test_one_task_alone(task: str, other: str, metric: str) -> None:
+    assert report(METHODS, [task], [0]) == []
+    assert {row["task"] for row in rows("metrics/comparison.csv")} == {task}
+    assert json.loads(Path(f"plots/quality_{other}.json").read_text()) == []
+    quality = json.loads(Path(f"plots/quality_{task}.json").read_text())
+    assert [row["method"] for row in quality] == [*METHODS, layout.START]
+    assert list(quality[0]) == ["task", "method", "seed", "label", metric, "low", "high", "blind", "trained_parameters", "trained_percent",
+                                "shown_percent"]
+    page = Path("plots/report.html").read_text()
+    assert f"Quality: {task}" in page
+    assert f"Quality: {other}" not in page
+    assert page.count("<img ") == 3 + gallery.IMAGES
+
+
+@pytest.mark.usefixtures("both")
+def test_the_page_of_both_tasks() -> None:
+    report(METHODS, BOTH, [0])
+    page = Path("plots/report.html").read_text()
+    assert len(page) < 1_500_000
+    assert not re.search(r'(src|href)=(?!"data:)', page)
+    assert page.count("<img ") == page.count('alt="') == 3 + 2 * gallery.IMAGES
+    assert page.count("<small>blind: lora is blind</small>") == gallery.IMAGES
+    assert {kind: page.count(f">right {kind}<") for kind in TYPES} == dict.fromkeys(TYPES, 6), "the types have equal shares"
+    assert "<td>position</td><td>60</td><td>0.913<small>blind 0.433</small></td>" in page
+    assert page.count("<td>most frequent answer</td>") == 1
+
+
+@pytest.mark.usefixtures("both")
+def test_missing_runs_of_one_task_are_named() -> None:
+    layout.result("lora", "vqa", 0).unlink()
+    layout.predictions("full", "vqa", 0).unlink()
+    assert report(METHODS, BOTH, [0]) == ["data/results/lora/vqa-0.json"]
+    text = Path("metrics/comparison.md").read_text()
+    assert "Best parameter-efficient run: adapter" in text
+    assert "Missing runs, left out: `data/results/lora/vqa-0.json`." in text
+    for method in ACCURACY:
+        layout.result(method, "vqa", 0).unlink(missing_ok=True)
+    assert len(report(METHODS, BOTH, [0])) == 6
+    assert "**vqa**" not in Path("metrics/comparison.md").read_text()
+
+
+@pytest.mark.usefixtures("both")
+def test_a_kind_of_answer_that_no_question_has_is_left_out() -> None:
+    for method in ACCURACY:
+        content = json.loads(layout.result(method, "vqa", 0).read_text())
+        for scores in (content["metrics"], *content["controls"].values()):
+            del scores["number"]
+        write_json(layout.result(method, "vqa", 0), content)
+    report(METHODS, ["vqa"], [0])
+    assert "| accuracy (interval) | yes/no | other | blind |" in Path("metrics/comparison.md").read_text()
+    assert rows("metrics/comparison.csv")[0]["number"] == ""
+    summarize("lora", ["vqa"], [0])
+    assert list(json.loads(Path("metrics/summary.json").read_text())["vqa"]) == ["accuracy", "yes/no", "other"]
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize(("task", "keys", "message"), [
+    ("caption", ("controls",), "has no 'controls'"),
+    ("caption", ("controls", "other_image", "CIDEr"), r"controls.other_image\[0\] has no 'CIDEr'"),
+    ("caption", ("diversity", "vocabulary"), "has no 'vocabulary'"),
+    ("caption", ("metrics", "METEOR"), "has no 'METEOR'"),
+    ("vqa", ("metrics", "accuracy"), r"metrics\[0\] has no 'accuracy'"),
+    ("vqa", ("metrics", "number", "low"), r"metrics.number\[0\] has no 'low'"),
+    ("vqa", ("controls", "mean_image"), "has no 'mean_image'"),
+    ("vqa", ("controls", "most_frequent", "number"), r"controls.most_frequent\[0\] has no 'number'"),
+    ("vqa", ("question_types",), "has no 'question_types'"),
+    ("vqa", ("control_question_types", "other_image", "count"), r"control_question_types.other_image\[0\] has no 'count'"),
+])
+def test_a_score_that_is_missing_is_named(task: str, keys: tuple[str, ...], message: str) -> None:
+    path = layout.result("prefix", task, 0)
+    content = json.loads(path.read_text())
+    place = content
+    for key in keys[:-1]:
+        place = place[key]
+    del place[keys[-1]]
+    write_json(path, content)
+    with pytest.raises(InputError, match=f"{path}: .*{message}"):
+        report(METHODS, BOTH, [0])
+
+
 @pytest.mark.parametrize("name", ["curves", "bars", "pareto"])
 def test_a_template_is_json_with_its_anchors(name: str) -> None:
     text = (TEMPLATES / f"{name}.json").read_text()
@@ -277,6 +466,7 @@ def test_a_template_is_json_with_its_anchors(name: str) -> None:
     for anchor in ("TITLE", "X", "Y", "X_LABEL", "Y_LABEL"):
         assert f"<DVC_METRIC_{anchor}>" in text
     assert content["config"]["range"]["category"] == list(charts.PALETTE)
+    assert ('"field": "blind"' in text) == (name != "curves")
 
 
 def test_the_page_of_dvc_plots_needs_no_network() -> None:

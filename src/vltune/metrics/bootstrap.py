@@ -6,6 +6,8 @@ import numpy as np
 
 from vltune.randomness import numpy_generator
 
+DIGITS = 10  # written: what a sum loses to its order of addition lies below
+
 
 def draws(images: int, samples: int, seed: int) -> np.ndarray:
     """Draw images with replacement: how often each image stands in each sample, [samples, images].
@@ -28,10 +30,28 @@ def means(counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return sums(counts, scores) / counts.shape[1]
 
 
+def ratios(counts: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Divide the sum of `totals` [images, ...] by that of `sizes` [images, ...] in each sample of `draws`; gives [samples, ...].
+
+    So things that belong to one image are drawn together, as they are not independent: an interval that draws them one by
+    one is too narrow. NaN in a sample whose images have size 0.
+
+    Source: Davison and Hinkley 1997, Bootstrap methods and their application, section 3.8.
+    """
+    with np.errstate(invalid="ignore"):
+        return sums(counts, totals) / sums(counts, sizes)
+
+
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Give the percentile interval of a statistic's values over the samples.
+    """Give the percentile interval of a statistic's values over the samples; a sample without a value (NaN) is left out.
 
     Source: Efron and Tibshirani 1993, section 13.3.
     """
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(values[~np.isnan(values)], [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def row(value: float, values: np.ndarray, confidence: float) -> dict[str, float]:
+    """Give a statistic's value and the ends of its interval, as results files hold them."""
+    low, high = interval(values, confidence)
+    return {name: round(float(x), DIGITS) for name, x in [("value", value), ("low", low), ("high", high)]}

@@ -10,8 +10,6 @@ from pycocoevalcap.rouge.rouge import Rouge
 
 from vltune.metrics import bleu, bootstrap, meteor
 
-DIGITS = 10  # written: what a sum loses to its order of addition lies below
-
 
 @dataclass(frozen=True)
 class Scores:
@@ -30,14 +28,14 @@ def score(hypotheses: list[str], references: list[list[str]], counts: np.ndarray
 
     Source: Vedantam et al. 2015 (CIDEr), section 6; Lin 2004 (ROUGE-L), section 3; Chen et al. 2015, section 3.
     """
-    cider, rouge = image_scores(hypotheses, references)
+    consensus, overlap = cider(hypotheses, references), rouge(hypotheses, references)
     bleu_counts = bleu.statistics(hypotheses, references)
     meteor_value, meteor_scores, meteor_counts = meteor.score(hypotheses, references)
-    values = {"CIDEr": cider.mean(), "METEOR": meteor_value, "ROUGE-L": rouge.mean()}
+    values = {"CIDEr": consensus.mean(), "METEOR": meteor_value, "ROUGE-L": overlap.mean()}
     samples = {
-        "CIDEr": bootstrap.means(counts, cider),
+        "CIDEr": bootstrap.means(counts, consensus),
         "METEOR": meteor.from_statistics(bootstrap.sums(counts, meteor_counts)),
-        "ROUGE-L": bootstrap.means(counts, rouge),
+        "ROUGE-L": bootstrap.means(counts, overlap),
     }
     corpus = bleu.from_statistics(bleu_counts.sum(0))
     resampled = bleu.from_statistics(bootstrap.sums(counts, bleu_counts))
@@ -45,21 +43,39 @@ def score(hypotheses: list[str], references: list[list[str]], counts: np.ndarray
         values[f"BLEU-{order + 1}"], samples[f"BLEU-{order + 1}"] = corpus[order], resampled[:, order]
     names = ["CIDEr", *(f"BLEU-{order + 1}" for order in range(bleu.ORDERS)), "METEOR", "ROUGE-L"]
     return Scores(
-        {name: _row(values[name], *bootstrap.interval(samples[name], confidence)) for name in names},
-        {name: [round(float(x), DIGITS) for x in column]
-         for name, column in [("CIDEr", cider), ("METEOR", meteor_scores), ("ROUGE-L", rouge)]},
+        {name: bootstrap.row(values[name], samples[name], confidence) for name in names},
+        {name: [round(float(x), bootstrap.DIGITS) for x in column]
+         for name, column in [("CIDEr", consensus), ("METEOR", meteor_scores), ("ROUGE-L", overlap)]},
     )
 
 
-def image_scores(hypotheses: list[str], references: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
-    """Give CIDEr-D and ROUGE-L of each image, by pycocoevalcap's classes.
+def other_image(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> dict[str, float]:
+    """Give CIDEr, with its interval, when each image gets the caption of another one.
 
-    Source: Vedantam et al. 2015, CIDEr: consensus-based image description evaluation, section 6; Lin 2004, section 3.
+    That is what the model says when it is blind: captioning has no prompt, so a caption depends on the image's features
+    alone, and the features of another image bring that image's caption. The captions move by half the number of images,
+    as neighbours in a list of ids may look alike. What is left says how much the wording alone earns.
     """
-    said = {i: [hypothesis] for i, hypothesis in enumerate(hypotheses)}
-    expected = dict(enumerate(references))
-    return Cider().compute_score(expected, said)[1], Rouge().compute_score(expected, said)[1]
+    half = len(hypotheses) // 2
+    scores = cider([*hypotheses[half:], *hypotheses[:half]], references)
+    return bootstrap.row(scores.mean(), bootstrap.means(counts, scores), confidence)
 
 
-def _row(value: float, low: float, high: float) -> dict[str, float]:
-    return {name: round(float(x), DIGITS) for name, x in [("value", value), ("low", low), ("high", high)]}
+def cider(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
+    """Give CIDEr-D of each image [images], by pycocoevalcap's class.
+
+    Source: Vedantam et al. 2015, CIDEr: consensus-based image description evaluation, section 6.
+    """
+    return Cider().compute_score(*_by_image(hypotheses, references))[1]
+
+
+def rouge(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
+    """Give ROUGE-L of each image [images], by pycocoevalcap's class.
+
+    Source: Lin 2004, ROUGE: a package for automatic evaluation of summaries, section 3.
+    """
+    return Rouge().compute_score(*_by_image(hypotheses, references))[1]
+
+
+def _by_image(hypotheses: list[str], references: list[list[str]]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
+    return dict(enumerate(references)), {i: [hypothesis] for i, hypothesis in enumerate(hypotheses)}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from vltune import layout
 from vltune.errors import InputError
 from vltune.files import read_json, write_json
-from vltune.metrics import bootstrap, captions, diversity, ptb, signature
-from vltune.records import Prediction, fields, read_captions, read_predictions
+from vltune.metrics import answering, captioning
+from vltune.records import fields
 from vltune.sections import Evaluate
 
 COSTS = ("trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes")
+# By task: what reads a predictions file, and gives the scores, the scores per image and the signature.
+SCORED_BY = {"caption": captioning.measure, "vqa": answering.measure}
 
 
 def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
-    """Score the captions of one run; write data/results/METHOD/TASK-SEED.json.
+    """Score one run; write data/results/METHOD/TASK-SEED.json.
 
     Raises:
         InputError: a file is missing or of the wrong form, or Java does not work.
@@ -25,62 +24,9 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
     if not path.is_file():
         found = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
         raise InputError(f"{path}: no such file; predictions there are: {found}; make it with stages/predict.py")
-    predictions = checked(path, read_predictions(path))
     checkpoint = layout.checkpoint(method, task, seed) / "checkpoint.json"
     costs = fields(checkpoint, "the whole", 0, read_json(checkpoint), COSTS)
-    known = [caption.caption for caption in read_captions(layout.RAW / "captions_train.json").captions]
-    found = score(path, predictions, known, settings)
+    scores, per_image, signature = SCORED_BY[task](path, settings)
     write_json(layout.result(method, task, seed), {
-        "task": task, "method": method, "seed": seed,
-        "metrics": found["metrics"], "diversity": found["diversity"], **costs,
-        "per_image": found["per_image"],
-        "signature": signature.sign(task, predictions, known, settings),
+        "task": task, "method": method, "seed": seed, **scores, **costs, "per_image": per_image, "signature": signature,
     })
-
-
-def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:
-    """Check the texts of predictions and give them in the order of image ids, which pairs the draws of all runs.
-
-    An empty caption is allowed.
-
-    Raises:
-        InputError: a caption or reference is no text, or an image has no references; names the file and the row.
-    """
-    for i, row in enumerate(predictions):
-        where = f"{path}: row {i} (image {row.image_id!r})"
-        if not isinstance(row.caption, str):
-            raise InputError(f"{where}: caption must be text, found {row.caption!r}")
-        if not isinstance(row.references, list) or not row.references:
-            raise InputError(f"{where}: expected a list of at least one reference, found {row.references!r}")
-        for reference in row.references:
-            if not isinstance(reference, str):
-                raise InputError(f"{where}: a reference must be text, found {reference!r}")
-    return sorted(predictions, key=lambda row: (isinstance(row.image_id, str), row.image_id))
-
-
-def score(path: Path, predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
-    """Tokenise everything once, then measure: metrics, diversity and scores per image.
-
-    Raises:
-        InputError: no reference of an image holds a word; names the file and the image.
-    """
-    hypotheses, references, train = _tokenized(predictions, known)
-    for row, words in zip(predictions, references, strict=True):
-        if not words:
-            raise InputError(f"{path}: image {row.image_id!r}: no reference holds a word: {row.references!r}")
-    counts = bootstrap.draws(len(predictions), settings.bootstrap_samples, settings.seed)
-    scores = captions.score(hypotheses, references, counts, settings.confidence)
-    return {
-        "metrics": scores.metrics,
-        "diversity": diversity.measure(hypotheses, train),
-        "per_image": {"image_id": [row.image_id for row in predictions], **scores.per_image},
-    }
-
-
-def _tokenized(predictions: list[Prediction], known: list[str]) -> tuple[list[str], list[list[str]], set[str]]:
-    """Give hypotheses, references without those that hold no word, and the training references."""
-    flat = [reference for row in predictions for reference in row.references]
-    words = iter(ptb.tokenize([*flat, *known, *(row.caption for row in predictions)]))
-    references = [[next(words) for _ in row.references] for row in predictions]
-    train = {next(words) for _ in known}
-    return list(words), [[text for text in group if text] for group in references], train

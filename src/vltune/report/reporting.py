@@ -7,7 +7,9 @@ from pathlib import Path
 from vltune.files import write_json, write_table, write_text
 from vltune.metrics.signature import check_same
 from vltune.report import charts, page, tables
+from vltune.report.markdown import markdown
 from vltune.report.runs import Run, collect
+from vltune.report.tasks import TASKS
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 
@@ -26,18 +28,24 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
         check_same({f"{run.method} {task} {run.seed}": run.result["signature"] for run in runs if run.task == task})
     write_table(METRICS / "comparison.csv", tables.comparison(runs), tables.COMPARISON)
     write_table(METRICS / "resources.csv", tables.resources(runs), tables.RESOURCES)
-    write_text(METRICS / "comparison.md", tables.markdown(runs, missing))
+    write_text(METRICS / "comparison.md", markdown(runs, missing))
     page.write(PLOTS / "report.html", runs, missing, _plots(runs))
     return missing
 
 
 def _plots(runs: list[Run]) -> dict[str, Path]:
-    """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name."""
-    quality, curves = tables.quality(runs), tables.curves(runs)
-    write_json(PLOTS / "quality.json", quality)
+    """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
+
+    Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
+    """
+    quality = {task: tables.quality([run for run in runs if run.task == task]) for task in TASKS}
+    for task, rows in quality.items():
+        write_json(PLOTS / f"quality_{task}.json", rows)
+    curves = tables.curves(runs)
     write_json(PLOTS / "curves.json", curves)
-    drawn = {name: PLOTS / f"{name}.png" for name in ("cider", "pareto", "curves")}
-    charts.bars(drawn["cider"], quality)
-    charts.pareto(drawn["pareto"], quality)
+    drawn = {name: PLOTS / f"{name}.png" for name in ("quality", "pareto", "curves")}
+    by_metric = {TASKS[task].main: rows for task, rows in quality.items() if rows}
+    charts.bars(drawn["quality"], by_metric)
+    charts.pareto(drawn["pareto"], by_metric)
     charts.losses(drawn["curves"], curves)
     return drawn

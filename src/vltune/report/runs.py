@@ -12,9 +12,8 @@ from vltune.errors import InputError
 from vltune.files import read_json
 from vltune.params import PARAMS, read
 from vltune.records import fields
+from vltune.report.tasks import TASKS, Control, Task
 
-METRICS = ("CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L")
-DIVERSITY = ("distinct-1", "distinct-2", "vocabulary", "unique_share", "novel_share", "mean_length")
 SIZES = ("trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes")
 TIMINGS = ("train_seconds", "captions_per_second", "peak_memory_bytes", "step_seconds")
 START_SEED = 0  # the start is made once a task, in closed form
@@ -34,6 +33,30 @@ class Run:
     def row(self) -> dict[str, Any]:
         """Give the columns that name the run in every table."""
         return {"task": self.task, "method": self.method, "seed": self.seed}
+
+    @property
+    def kind(self) -> Task:
+        """What the report shows of the run's task."""
+        return TASKS[self.task]
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Those metrics of the task that the run has, in the order of tables, each a value with low and high end."""
+        return {name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]}
+
+    @property
+    def main(self) -> dict[str, float]:
+        """The task's main metric."""
+        return self.scores[self.kind.main]
+
+    def control(self, control: Control) -> dict[str, dict[str, float]]:
+        """Give the metrics that a control reaches."""
+        return self.result["controls"][control.name]
+
+    @property
+    def blind(self) -> dict[str, float]:
+        """The main metric of the run when it is blind."""
+        return self.control(self.kind.blind[0])[self.kind.main]
 
 
 def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) -> list[Any]:
@@ -80,14 +103,37 @@ def load(method: str, task: str, seed: int) -> Run:
     if not path.is_file():
         found = ", ".join(sorted(str(one) for one in path.parent.parent.glob("*/*.json"))) or "none"
         raise InputError(f"{path}: no such file; results there are: {found}; make it with stages/evaluate.py")
-    result = fields(path, "the whole", 0, read_json(path), ("method", "task", "seed", "metrics", "diversity", *SIZES, "signature"))
+    kind = TASKS[task]
+    names = ("method", "task", "seed", "metrics", *kind.parts, "controls", *SIZES, "signature")
+    result = fields(path, "the whole", 0, read_json(path), names)
     if (result["method"], result["task"], result["seed"]) != (method, task, seed):
         raise InputError(f"{path}: expected the results of {method} {task} {seed}, "
                          f"found those of {result['method']} {result['task']} {result['seed']}")
-    fields(path, "diversity", 0, result["diversity"], DIVERSITY)
-    for name, metric in fields(path, "metrics", 0, result["metrics"], METRICS).items():
-        fields(path, f"metrics.{name}", 0, metric, ("value", "low", "high"))
+    _check(path, kind, result)
     return Run(method, task, seed, result, _resources(layout.resources(method, task, seed)), _curve(layout.curve(method, task, seed)))
+
+
+def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
+    """Check that every score is there which the tables show, of the run and of its controls."""
+    fields(path, "metrics", 0, result["metrics"], tuple(name for name in kind.metrics if name not in kind.optional))
+    found = tuple(name for name in kind.metrics if name in result["metrics"])
+    controlled = tuple(name for name in found if name in kind.controlled)
+    names = tuple(control.name for control in kind.controls)
+    _scores(path, "metrics", result["metrics"], found)
+    for name, scores in fields(path, "controls", 0, result["controls"], names).items():
+        _scores(path, f"controls.{name}", scores, controlled)
+    if "diversity" in kind.parts:
+        fields(path, "diversity", 0, result["diversity"], kind.diversity)
+    if "question_types" in kind.parts:
+        types = tuple(result["question_types"])
+        _scores(path, "question_types", result["question_types"], types)
+        for name, scores in fields(path, "control_question_types", 0, result["control_question_types"], names).items():
+            _scores(path, f"control_question_types.{name}", scores, types)
+
+
+def _scores(path: Path, where: str, scores: Any, names: tuple[str, ...]) -> None:
+    for name, one in fields(path, where, 0, scores, names).items():
+        fields(path, f"{where}.{name}", 0, one, ("value", "low", "high"))
 
 
 def _resources(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from vltune import layout
 from vltune.errors import InputError
 from vltune.files import write_json
 from vltune.metrics.signature import check_same
-from vltune.report.runs import METRICS, TIMINGS, Run, load
+from vltune.report.runs import TIMINGS, Run, load
 
 SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
 
@@ -29,7 +29,7 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
                 raise InputError(f"{layout.resources(method, task, run.seed)}: no such file; make it with stages/train.py")
     write_json(SUMMARY, {
         "method": method,
-        **{task: {name: _mean([run.result["metrics"][name]["value"] for run in found]) for name in METRICS}
+        **{task: {name: _mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
            for task, found in runs.items()},
         **{name: _mean_result(runs, name) for name in ("trained_parameters", "trained_share", "connector_parameters")},
     })

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from vltune.data.batch import attention_mask
-from vltune.data.examples import prompt
 from vltune.data.tokens import Tokenizer
 from vltune.model.attention import Cache
 from vltune.model.captioner import Captioner
@@ -84,7 +83,7 @@ def _scores(captioner: Captioner, features: Tensor, group: Sequence[str], tokeni
 
 def _prompts(captioner: Captioner, asked: Sequence[str], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     """Embed prompts, padded on the left: [q, t, d], and which tokens count, bool [q, t]."""
-    ids = tokenizer.encode_all([prompt(question) for question in asked])
+    ids = tokenizer.encode_all(asked)
     longest, device = max(map(len, ids)), captioner.decoder.embedding.weight.device
     tokens = torch.tensor([[0] * (longest - len(one)) + one for one in ids], device=device)
     valid = torch.tensor([[False] * (longest - len(one)) + [True] * len(one) for one in ids], device=device)

@@ -1,0 +1,122 @@
+"""The question task: from a predictions file to its scores, beside those of the controls that do not see the image."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vltune import layout
+from vltune.errors import InputError
+from vltune.metrics import bootstrap, signature
+from vltune.metrics.vqa import accuracy
+from vltune.questions import ANSWER_TYPES, Answered, Question, read_answered, read_questions
+from vltune.records import read_captions
+from vltune.sections import Evaluate
+
+OVERALL = "accuracy"
+BLIND = ("other_image", "mean_image")  # fields of a prediction: what the model answers without the image
+MOST_FREQUENT = "most_frequent"
+
+
+def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, list], dict[str, Any]]:
+    """Score a predictions file; the training questions are read from data/raw.
+
+    Returns: metrics, question types and both for each control; scores per image; the signature.
+    Raises:
+        InputError: a file is missing or of the wrong form, or there are no training questions.
+    """
+    rows = checked(path, read_answered(path))
+    known = read_questions(*layout.questions("train"), {image.id for image in read_captions(layout.captions("train")).images})
+    if not known:
+        raise InputError(f"{layout.questions('train')[0]}: expected at least one training question, for the most frequent answers")
+    scores, per_image = score(rows, known, settings)
+    return scores, per_image, signature.sign_answers(rows, known, settings)
+
+
+def checked(path: Path, rows: list[Answered]) -> list[Answered]:
+    """Check the texts of answers and give them in the order of image and question ids, which pairs the draws of all runs.
+
+    An empty answer of the model is allowed.
+
+    Raises:
+        InputError: an answer is no text, people's answers are missing, or the kind of answer is unknown; names file and row.
+    """
+    for i, row in enumerate(rows):
+        where = f"{path}: row {i} (question {row.question_id!r})"
+        for name in ("question", "question_type", "answer", *BLIND):
+            if not isinstance(getattr(row, name), str):
+                raise InputError(f"{where}: {name} must be text, found {getattr(row, name)!r}")
+        if row.answer_type not in ANSWER_TYPES:
+            raise InputError(f"{where}: answer_type must be one of {', '.join(ANSWER_TYPES)}, found {row.answer_type!r}")
+        if not isinstance(row.answers, list) or not row.answers or not all(isinstance(one, str) for one in row.answers):
+            raise InputError(f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}")
+    return sorted(rows, key=lambda row: (_order(row.image_id), _order(row.question_id)))
+
+
+def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tuple[dict[str, Any], dict[str, list]]:
+    """Score the model and the controls on the same questions with the same draws; `known` are the training questions.
+
+    Returns: metrics, question types and both for each control; scores per image.
+    """
+    images = list(dict.fromkeys(row.image_id for row in rows))
+    counts = bootstrap.draws(len(images), settings.bootstrap_samples, settings.seed)
+    place = {name: i for i, name in enumerate(images)}
+    image = np.array([place[row.image_id] for row in rows])
+    common = most_frequent(known)
+    said = {"": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
+            MOST_FREQUENT: [common[row.question_type] for row in rows]}
+    right = {name: np.array([accuracy(one, row.answers) for one, row in zip(answers, rows, strict=True)])
+             for name, answers in said.items()}
+    found = {name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()}
+    asked = np.bincount(image)
+    return {
+        **found[""],
+        "controls": {name: found[name]["metrics"] for name in found if name},
+        "control_question_types": {name: found[name]["question_types"] for name in found if name},
+    }, {
+        "image_id": images, "questions": asked.tolist(),
+        "accuracy": [round(float(x), bootstrap.DIGITS) for x in np.bincount(image, right[""]) / asked],
+    }
+
+
+def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Give the mean of the scores [questions] overall, by kind of answer and by kind of question, with intervals over images.
+
+    `image` [questions] is each question's place in the draws `counts` [samples, images].
+    """
+    everything = {("metrics", OVERALL): np.ones(len(rows))}
+    for kind, name, found in [("metrics", "answer_type", ANSWER_TYPES),
+                              ("question_types", "question_type", sorted({row.question_type for row in rows}))]:
+        masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in found}
+        everything |= {key: mask for key, mask in masks.items() if mask.any()}
+    member = np.stack(list(everything.values()), axis=1)  # [questions, groups]
+    totals, sizes = np.zeros((2, counts.shape[1], member.shape[1]))
+    np.add.at(totals, image, member * scores[:, None])
+    np.add.at(sizes, image, member)
+    samples, values = bootstrap.ratios(counts, totals, sizes), totals.sum(0) / sizes.sum(0)
+    result: dict[str, Any] = {"metrics": {}, "question_types": {}}
+    for i, (kind, name) in enumerate(everything):
+        result[kind][name] = bootstrap.row(values[i], samples[:, i], confidence)
+        if kind == "question_types":
+            result[kind][name]["questions"] = int(sizes[:, i].sum())
+    return result
+
+
+def most_frequent(known: list[Question]) -> defaultdict[str, str]:
+    """Give by question type the answer that most training questions have, of equally many the first; for a question type
+    that is not among them the one of all.
+
+    Source: the prior per question type of Antol et al. 2015, VQA: visual question answering, section 4.
+    """
+    overall = Counter(question.answer for question in known).most_common(1)[0][0]
+    by_type: dict[str, Counter[str]] = {}
+    for question in known:
+        by_type.setdefault(question.question_type, Counter())[question.answer] += 1
+    return defaultdict(lambda: overall, {name: found.most_common(1)[0][0] for name, found in by_type.items()})
+
+
+def _order(number: int | str) -> tuple[bool, int | str]:
+    return isinstance(number, str), number
