@@ -9,21 +9,18 @@ help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # A stamp holds what was installed; a changed list installs again. `pip install` runs once, as a whole, or not at all.
-$(VENV)/.runtime: requirements.txt
+$(VENV)/.runtime: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vltune needs Python 3.11 or newer, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
 	touch $@
 
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
-	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-bench.txt
-	touch $@
-
-setup: $(VENV)/.runtime  ## Create .venv with the pinned packages
+setup: $(VENV)/.runtime  ## Create .venv with the pinned packages and the command .venv/bin/vltune
 
 repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
 	dvc repro
@@ -35,9 +32,10 @@ test: $(VENV)/.dev  ## Check the style and run all tests
 verify: $(VENV)/.dev  ## Run the tiny pipeline twice and compare every hash that is not a timing
 	python -m pytest tests/pipeline -k repeat
 
-bench: $(VENV)/.bench  ## Measure a training step against transformers + peft, and features against the machine's limit
+bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, and captioning
 	python benchmarks/step.py
 	python benchmarks/features.py
+	python benchmarks/caption.py
 
 readme: setup  ## Copy the result table that the pipeline wrote into README.md
 	PYTHONPATH=src python -m vltune.report.readme

@@ -15,6 +15,7 @@ from vltune.errors import InputError
 from vltune.files import read_json, write_json
 
 SPLITS = ("train", "val", "test")
+IDS = ("id", "image_id", "question_id")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def fields(path: Path, where: str, index: int, row: Any, names: tuple[str, ...])
     for name in names:
         if name not in row:
             raise InputError(f"{path}: {where}[{index}] has no '{name}'; it has {', '.join(row) or 'nothing'}")
+        if name in IDS and not isinstance(row[name], int | str):
+            raise InputError(f"{path}: {where}[{index}] has {name} {row[name]!r}, expected a number or text")
     return {name: row[name] for name in names}
 
 

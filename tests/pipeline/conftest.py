@@ -18,11 +18,12 @@ from vltune.params import read
 
 TINY = {
     "method": "lora",
+    "tasks": ["caption", "vqa"],
     "fetch": {"encoder": "tiny", "decoder": "tiny"},
     "scenes": {"image_size": 64, "concepts": 12, "train": 24, "val": 6, "test": 8},
     "preprocess": {"image_size": 32, "grid": 2},
     "train": {"steps": 6, "batch_size": 2, "texts_per_image": 2, "checkpoint_seconds": 0.0},
-    "predict": {"beams": 2, "max_new_tokens": 8},
+    "predict": {"beams": 2, "max_new_tokens": 8, "max_answer_tokens": 4},
     "evaluate": {"bootstrap_samples": 100},
     "prefix": {"length": 4, "learning_rate": 0.01},
     "adapter": {"bottleneck": 2, "learning_rate": 0.01},

@@ -6,6 +6,7 @@ import json
 import re
 
 from pipeline.conftest import Project, stages_in
+from vltune.sections import TASKS
 
 MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
 
@@ -20,13 +21,15 @@ def test_another_method_reruns_the_summary_alone_and_diff_shows_both(project: Pr
     quality, cost = changes["metrics/summary.json"], changes["metrics/cost.json"]
     assert {"old", "new", "diff"} <= set(quality["trained_share"])
     assert quality["trained_share"]["new"] == 1.0
-    assert {"caption.train_seconds", "caption.peak_memory_bytes"} <= set(cost)
+    assert {f"{task}.{name}" for task in TASKS for name in ("train_seconds", "peak_memory_bytes")} <= set(cost)
+    assert {"caption.CIDEr", "vqa.accuracy"} <= set(quality)
     assert quality["method"] == {"old": "lora", "new": "full"}
 
 
 def test_another_rank_retrains_lora_alone(project: Project) -> None:
     ran = stages_in(project.run("dvc", "exp", "run", "-S", "lora.rank=4"))
-    assert sorted(ran) == ["evaluate@lora-caption-0", "predict@lora-caption-0", "report", "summary", "train_lora@caption-0"]
+    own = [name.format(task) for task in TASKS for name in ("train_lora@{}-0", "predict@lora-{}-0", "evaluate@lora-{}-0")]
+    assert sorted(ran) == sorted([*own, "report", "summary"])
 
 
 def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Project) -> None:

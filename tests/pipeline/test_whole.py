@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pipeline.conftest import Project, hashes, stages_in
 from vltune.params import read
+from vltune.questions import read_answered
+from vltune.sections import TASKS
 
-COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,trained_parameters,trained_share,"
-              "connector_parameters,checkpoint_bytes").split(",")
+COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,accuracy_high,trained_parameters,"
+              "trained_share,connector_parameters,checkpoint_bytes").split(",")
 RESOURCES = "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
 
 
@@ -21,25 +23,33 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: str) -> None:
-    assert stages_in(first_experiment) == [
-        "fetch", "preprocess", "align@caption", "train_prefix@caption-0", "predict@prefix-caption-0", "evaluate@prefix-caption-0",
-        "summary"]
+    stages = stages_in(first_experiment)
+    own = [name.format(task) for task in TASKS for name in ("align@{}", "train_prefix@{}-0", "predict@prefix-{}-0", "evaluate@prefix-{}-0")]
+    assert sorted(stages) == sorted(["fetch", "preprocess", *own, "summary"])
+    assert stages[-1] == "summary"
 
 
 def test_what_others_read_has_its_form(whole: Project) -> None:
     summary = json.loads((whole.folder / "metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "trained_parameters", "trained_share", "connector_parameters"]
+    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "connector_parameters"]
+    assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
     comparison, resources = table(whole.folder / "metrics/comparison.csv"), table(whole.folder / "metrics/resources.csv")
     assert set(COMPARISON) <= set(comparison[0])
     assert RESOURCES == list(resources[0])
     methods = read(whole.folder / "params.yaml")["methods"]
-    assert sorted(row["method"] for row in comparison) == sorted([*methods, "zero_shot"])
-    assert sorted(row["method"] for row in resources) == sorted(methods)
+    names = {(row["task"], row["method"]) for row in comparison}
+    assert names == {(task, method) for task in TASKS for method in (*methods, "zero_shot")}
+    assert len(comparison) == len(names)
+    assert [(row["task"], row["method"]) for row in resources] == [(task, method) for task in TASKS for method in methods]
     cost = json.loads((whole.folder / "metrics/cost.json").read_text())
-    row = next(row for row in resources if row["method"] == "lora")
-    assert cost["caption"] == {name: json.loads(row[name]) for name in RESOURCES[3:]}
+    for row in resources:
+        if row["method"] == "lora":
+            assert cost[row["task"]] == {name: json.loads(row[name]) for name in RESOURCES[3:]}
     for method in (*methods, "zero_shot"):
+        answers = read_answered(whole.folder / f"data/predictions/vqa-{method}-0.json")
+        assert {one.question_id for one in answers} == {
+            one["question_id"] for one in json.loads((whole.folder / "data/raw/questions_test.json").read_text())["questions"]}
         predictions = json.loads((whole.folder / f"data/predictions/caption-{method}-0.json").read_text())
         assert [list(one) for one in predictions] == [["image_id", "file_name", "caption", "references"]] * 8
 
@@ -62,7 +72,8 @@ def test_a_forced_repeat_gives_the_same_hashes(project: Project) -> None:
 def test_plots_are_drawn_without_a_network(whole: Project, tmp_path: Path) -> None:
     whole.run("dvc", "plots", "show", "-o", str(tmp_path / "page"))
     page = (tmp_path / "page/index.html").read_text()
-    for title in ("Loss by training step", "CIDEr on the test images", "CIDEr against what is trained"):
+    for title in ("Loss by training step", "CIDEr on the test images", "CIDEr against what is trained", "VQA accuracy on the test images",
+                  "VQA accuracy against what is trained"):
         assert title in page
     for method in read(whole.folder / "params.yaml")["methods"]:
         assert f'"{method}"' in page

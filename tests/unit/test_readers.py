@@ -184,6 +184,7 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
     (lambda c: c["annotations"][3].update(caption=" \n"), r"captions_val\.json: annotations\[3\] \(id 23, image 3\) has an empty caption"),
     (lambda c: c["annotations"][0].update(caption=5), r"captions_val\.json: annotations\[0\] \(id 20, image 2\) has an empty caption"),
     (lambda c: c["annotations"][0].pop("image_id"), r"annotations\[0\] has no 'image_id'; it has id, caption"),
+    (lambda c: c["annotations"][0].update(image_id=[2]), r"annotations\[0\] has image_id \[2\], expected a number or text"),
     (lambda c: c["images"][1].update(id=2), r"id 2 stands 2 times in images"),
     (lambda c: c.pop("annotations"), r"expected COCO caption format, an object with 'images' and 'annotations'"),
     (lambda c: c["images"].append({"id": 9, "file_name": "bare.jpg"}), r"1 images have no caption, the first is bare\.jpg"),

@@ -18,6 +18,7 @@ from vltune.methods.interface import Settings, replace, uniform
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder
 
+PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
 SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
 
 

@@ -69,13 +69,35 @@ def from_hugging_face(tensors: dict[str, Tensor], rms: bool) -> dict[str, Tensor
 
 
 def to_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename a Llama-style decoder's tensors to Hugging Face's names; the inverse of `from_hugging_face`."""
+    """Rename a decoder's tensors to Hugging Face's names; the inverse of `from_hugging_face`."""
+    return _to_gpt2(tensors) if "position.weight" in tensors else _to_llama(tensors)
+
+
+def _to_llama(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     parts = {ours: theirs for theirs, ours in LLAMA.items()}
     top = {ours: theirs for theirs, ours in LLAMA_TOP.items()}
     renamed = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"blocks\.(\d+)\.(.+)\.weight", name)
         renamed[f"model.layers.{match[1]}.{parts[match[2]]}.weight" if match else top[name]] = tensor
+    return renamed
+
+
+def _to_gpt2(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    parts = {ours: theirs for theirs, ours in GPT2.items()}
+    top = {ours: theirs for theirs, ours in GPT2_TOP.items()}
+    renamed = {}
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"blocks\.(\d+)\.(.+)\.(weight|bias)", name)
+        value = tensor.t() if match and tensor.ndim == 2 else tensor  # Conv1D keeps [in, out]
+        if match is None:
+            renamed[f"transformer.{top[name]}"] = tensor
+        elif match[2] == "attention.q":
+            rest = [tensors[name.replace("attention.q", f"attention.{site}")] for site in "kv"]
+            fused = torch.cat((tensor, *rest))
+            renamed[f"transformer.h.{match[1]}.attn.c_attn.{match[3]}"] = (fused.t() if fused.ndim == 2 else fused).contiguous()
+        elif match[2] not in ("attention.k", "attention.v"):
+            renamed[f"transformer.h.{match[1]}.{parts[match[2]]}.{match[3]}"] = value.contiguous()
     return renamed
 
 
@@ -124,15 +146,30 @@ def load_decoder(folder: Path) -> Decoder:
     return decoder.float()
 
 
+def share(decoder: Decoder) -> Decoder:
+    """Build a second decoder on the tensors of a first: modules may be put in, and tensors replaced, without a trace in the first.
+
+    Writing into a shared tensor in place changes both.
+    """
+    with torch.device("meta"):
+        second = Decoder(decoder.shape)
+    second.load_state_dict(decoder.state_dict(), assign=True)
+    return second
+
+
 def fill(module: torch.nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
     """Put exactly these tensors into a module; InputError names the first that is missing, left over or misshapen."""
-    expected = module.state_dict()
-    for name, tensor in expected.items():
-        if name not in tensors:
-            raise InputError(f"{source}: tensor {name} is missing")
-        if tensors[name].shape != tensor.shape:
-            raise InputError(f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected {list(tensor.shape)}")
-    extra = [name for name in tensors if name not in expected]
-    if extra:
-        raise InputError(f"{source}: tensor {extra[0]} is left over; it belongs to another model")
+    compare(module.state_dict(), tensors, source)
     module.load_state_dict(tensors, assign=True)
+
+
+def compare(expected: dict[str, Tensor], found: dict[str, Tensor], source: Path) -> None:
+    """Check that tensors have exactly the expected names and shapes; InputError names the first that does not."""
+    for name, tensor in expected.items():
+        if name not in found:
+            raise InputError(f"{source}: tensor {name} is missing")
+        if found[name].shape != tensor.shape:
+            raise InputError(f"{source}: tensor {name} has shape {list(found[name].shape)}, expected {list(tensor.shape)}")
+    extra = sorted(set(found) - set(expected))
+    if extra:
+        raise InputError(f"{source}: tensor {extra[0]} is left over; it belongs to another model, method or base")

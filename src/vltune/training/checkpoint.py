@@ -17,7 +17,8 @@ from vltune.files import read_json, whole, write_json
 from vltune.methods import interface
 from vltune.model.captioner import Captioner
 from vltune.model.connector import Connector
-from vltune.model.loading import load_decoder
+from vltune.model.decoder import Decoder
+from vltune.model.loading import compare, load_decoder, share
 from vltune.model.tensors import read_tensors
 from vltune.params import check
 
@@ -30,24 +31,15 @@ def tensors_of(captioner: Captioner, names: list[str]) -> dict[str, Tensor]:
 
 
 def put(captioner: Captioner, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:
-    """Copy the tensors of a checkpoint into a captioner.
+    """Put the tensors of a checkpoint in the place of a captioner's; nothing is written into those that were there.
 
     Raises:
         InputError: a tensor is missing, left over or of another shape; names the first.
     """
-    here = tensors_of(captioner, names)
-    for name, one in here.items():
-        if name not in tensors:
-            raise InputError(f"{source}: tensor {name} is missing")
-        if tensors[name].shape != one.shape:
-            raise InputError(f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected {list(one.shape)}")
-    extra = sorted(set(tensors) - set(here))
-    if extra:
-        raise InputError(f"{source}: tensor {extra[0]} is left over; the checkpoint belongs to another method or base")
+    compare(tensors_of(captioner, names), tensors, source)
     parameters = dict(captioner.named_parameters())
-    with torch.no_grad():
-        for name, one in tensors.items():
-            parameters[name].copy_(one)
+    for name, one in tensors.items():
+        parameters[name].data = one.to(parameters[name].dtype)
 
 
 def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -70,7 +62,12 @@ def build(decoder_folder: Path, tokens: int, width: int, dtype: torch.dtype) -> 
 
 
 def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
-    """Load a checkpoint onto its base.
+    """Load a checkpoint with its base, in `dtype`; raises InputError as `onto` does."""
+    return onto(load_decoder(decoder_folder).to(dtype), folder, base, dtype)
+
+
+def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
+    """Put a checkpoint onto a decoder that is in memory, in `dtype`: its tensors are shared and stay as they are.
 
     Raises:
         InputError: the checkpoint was trained on another base (says in what they differ), or its tensors do not fit.
@@ -79,7 +76,7 @@ def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.
     if description["base"] != base:
         raise InputError(f"{folder}: trained on another base: {difference(description['base'], base)}")
     grid, width = base["features"]["tokens"], base["features"]["width"]
-    captioner = build(decoder_folder, grid, width, dtype)
+    captioner = Captioner(Connector(width, decoder.shape.width, grid), share(decoder), dtype)
     method = interface.module(description["attach"])
     settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
     names = interface.attach(captioner.decoder, description["attach"], settings, torch.Generator())
@@ -90,7 +87,7 @@ def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.
 
 
 def put_start(captioner: Captioner, folder: Path, base: dict[str, Any]) -> None:
-    """Copy the connector of the start checkpoint into a captioner.
+    """Give a captioner the connector of the start checkpoint.
 
     Raises:
         InputError: it was made for another base, or does not fit.

@@ -1,0 +1,51 @@
+"""Images a second of `vltune caption` after start-up: reading, encoding and captioning by beam search, nothing else.
+
+Run: make bench, after make repro. The target is at least 5 images a second on two cores with 3 beams.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+
+import numpy as np
+import torch
+
+from vltune.commands import caption, images
+from vltune.commands.model import Model
+from vltune.layout import RAW
+
+WARM = 4  # images before the clock starts: the first products of a shape are slow
+
+
+def main() -> None:
+    """Load once, then caption the same images several times, in the batches that the command makes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--method", default="lora")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--beams", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    paths = images.of(RAW / "images/test")[:given.images]
+    start = time.perf_counter()
+    model = Model(Path(), given.method, "caption", given.seed, given.beams)
+    for features, batch in model.see(paths[:WARM]):
+        caption.say(model, features, batch)
+    loaded = time.perf_counter() - start
+    seconds = []
+    for _ in range(given.repeats):
+        start = time.perf_counter()
+        for features, batch in model.see(paths):
+            caption.say(model, features, batch)
+        seconds.append(time.perf_counter() - start)
+    print(f"vltune caption, {given.method}, {len(paths)} images, {given.beams} beams, {model.captioner.dtype}, "
+          f"{torch.get_num_threads()} threads")
+    print(f"  start-up             {loaded:.1f} s")
+    print(f"  images a second      {len(paths) / np.median(seconds):.1f} (fastest {len(paths) / min(seconds):.1f})")
+
+
+if __name__ == "__main__":
+    main()

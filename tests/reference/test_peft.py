@@ -1,0 +1,178 @@
+"""Merged, exported and imported models against Hugging Face's transformers and peft: the same logits, the same tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+import transformers
+
+import repository
+from vltune.commands import export, importing, merge
+from vltune.files import read_json
+from vltune.layout import DECODER, checkpoint
+from vltune.methods import interface
+from vltune.model.captioner import Captioner
+from vltune.model.generate import generate
+from vltune.model.loading import load_decoder
+from vltune.params import check
+from vltune.training import using
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # peft's use of transformers
+TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
+
+
+@pytest.fixture(scope="module")
+def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return repository.make(tmp_path_factory.mktemp("repository"), tiny)
+
+
+@pytest.fixture
+def captioner(root: Path) -> Captioner:
+    return using.Base(root, "float32").captioner("lora", "caption", 0)
+
+
+def inputs(vocabulary: int) -> torch.Tensor:
+    return torch.randint(vocabulary, (3, 11), generator=torch.Generator().manual_seed(3))
+
+
+@torch.inference_mode()
+def ours(captioner: Captioner, tokens: torch.Tensor) -> torch.Tensor:
+    b, t = tokens.shape
+    mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
+    decoder = captioner.decoder
+    return decoder.logits(decoder(decoder.embed(tokens, torch.float32), torch.arange(t).expand(b, t), mask))
+
+
+@torch.inference_mode()
+def theirs(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
+    return model.eval()(input_ids=tokens).logits
+
+
+def base_model(root: Path, folder: Path) -> transformers.PreTrainedModel:
+    """The base as transformers loads it."""
+    captioner = using.Base(root, "float32").captioner("connector", "caption", 0)  # attaches nothing to the decoder
+    merge.write(captioner, root / DECODER, folder)
+    return transformers.AutoModelForCausalLM.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_transformers_loads_the_merged_decoder(root: Path, tmp_path: Path, method: str) -> None:
+    merge.main(tmp_path / "merged", method, "caption", 0, root)
+    model, said = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not said["missing_keys"]
+    assert not said["unexpected_keys"]
+    captioner = using.Base(root, "float32").captioner(method, "caption", 0)
+    tokens = inputs(captioner.decoder.shape.vocabulary)
+    torch.testing.assert_close(theirs(model, tokens), ours(captioner, tokens), **TOLERANCE)
+    bare = using.Base(root, "float32").captioner("connector", "caption", 0)
+    assert not torch.allclose(ours(bare, tokens), ours(captioner, tokens), atol=0.1)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "merged")
+    assert tokenizer.encode("a red tent", add_special_tokens=False) == using.Tokenizer(root / DECODER).encode("a red tent")
+
+
+def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
+    """Written from our names, with its fused and transposed linears, it is what it was."""
+    from safetensors.torch import save_file
+
+    from vltune.files import write_json
+    from vltune.model.loading import to_hugging_face
+
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 101, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "layer_norm_epsilon": 1e-5}
+    first = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, initializer_range=0.2))
+    tensors = {name: one.contiguous() for name, one in first.state_dict().items() if name != "lm_head.weight"}
+    for folder in ("given", "written"):
+        (tmp_path / folder).mkdir()
+        write_json(tmp_path / folder / "config.json", sizes | {"model_type": "gpt2"})
+    save_file(tensors, tmp_path / "given/model.safetensors")
+    written = to_hugging_face(load_decoder(tmp_path / "given").state_dict())
+    save_file({name: one.contiguous() for name, one in written.items()}, tmp_path / "written/model.safetensors", {"format": "pt"})
+    second = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "written")
+    assert torch.equal(theirs(second, inputs(101)), theirs(first, inputs(101)))
+
+
+def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, captioner: Captioner) -> None:
+    export.main(tmp_path / "adapter", "lora", "caption", 0, root)
+    base = base_model(root, tmp_path / "base")
+    tokens = inputs(captioner.decoder.shape.vocabulary)
+    before = theirs(base, tokens)
+    model = peft.PeftModel.from_pretrained(base, tmp_path / "adapter")
+    torch.testing.assert_close(theirs(model, tokens), ours(captioner, tokens), **TOLERANCE)
+    assert not torch.allclose(theirs(model, tokens), before, atol=0.1)
+    merged = model.merge_and_unload()
+    merge.main(tmp_path / "merged", "lora", "caption", 0, root)
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    for (name, one), (_, other) in zip(merged.named_parameters(), again.named_parameters(), strict=True):
+        torch.testing.assert_close(one, other, msg=name, **TOLERANCE)
+
+
+def adapter_of_peft(base: transformers.PreTrainedModel, folder: Path) -> torch.nn.Module:
+    """An adapter that peft made, with random tensors."""
+    made = peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=["k_proj", "o_proj", "gate_proj"], task_type="CAUSAL_LM")
+    model = peft.get_peft_model(base, made)
+    chance = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, one in model.named_parameters():
+            if "lora_" in name:
+                one.copy_(0.3 * torch.randn(one.shape, generator=chance))
+    model.save_pretrained(folder)
+    return model
+
+
+def test_an_adapter_of_peft_is_imported(root: Path, tmp_path: Path) -> None:
+    base = base_model(root, tmp_path / "base")
+    model = adapter_of_peft(base, tmp_path / "adapter")
+    importing.main(tmp_path / "adapter", root / checkpoint("theirs", "caption", 0), "caption", root)
+    captioner = using.Base(root, "float32").captioner("theirs", "caption", 0)
+    tokens = inputs(captioner.decoder.shape.vocabulary)
+    torch.testing.assert_close(ours(captioner, tokens), theirs(model, tokens), **TOLERANCE)
+    settings = read_json(root / checkpoint("theirs", "caption", 0) / "checkpoint.json")["settings"]
+    assert (settings["rank"], settings["alpha"], settings["dropout"], settings["targets"]) == (3, 7.0, 0.1, ["k", "o", "gate"])
+
+
+def greedy(captioner: Captioner, features: torch.Tensor, end: int, length: int) -> list[list[int]]:
+    x = captioner.embed_images(features)
+    return generate(captioner.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), end, 1, 1.0, length)
+
+
+def test_merged_and_unmerged_say_the_same(root: Path) -> None:
+    base = using.Base(root, "float32")
+    captioner = base.captioner("lora", "caption", 0)
+    features = torch.randn(100, 4, 32, generator=torch.Generator().manual_seed(7))
+    with torch.inference_mode():
+        before = greedy(captioner, features, base.tokenizer.end, 12)
+    merge.merge(captioner, base, using.find(root, "lora", "caption", 0))
+    with torch.inference_mode():
+        assert greedy(captioner, features, base.tokenizer.end, 12) == before
+    assert len({tuple(row) for row in before}) > 20
+
+
+@pytest.mark.slow
+def test_merged_and_unmerged_say_the_same_with_the_real_decoder(pretrained: Path) -> None:
+    """The largest difference of a logit, and the greedy tokens after 16 random prompts; the update is of the size of a training's."""
+    decoder = load_decoder(pretrained / "decoder")
+    lora = interface.module("lora")
+    settings = check(lora.Config, "lora", repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]})
+    names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
+    chance = torch.Generator().manual_seed(1)
+    for name, one in interface.trained_parameters(decoder, names).items():
+        if name.endswith(".b"):
+            one.data = 0.01 * torch.randn(one.shape, generator=chance)
+    tokens = torch.randint(decoder.shape.vocabulary, (16, 8), generator=chance)
+    t = tokens.shape[1]
+
+    @torch.inference_mode()
+    def run() -> tuple[torch.Tensor, list[list[int]]]:
+        x = decoder.embed(tokens, torch.float32)
+        mask = torch.ones(t, t, dtype=torch.bool).tril().expand(16, 1, t, t)
+        logits = decoder.logits(decoder(x, torch.arange(t).expand(16, t), mask))
+        return logits, generate(decoder, x, torch.ones(16, t, dtype=torch.bool), 2, 1, 1.0, 12)
+
+    before, said = run()
+    lora.merge(decoder)
+    after, again = run()
+    assert (after - before).abs().max() < 1e-3
+    assert again == said

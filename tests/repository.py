@@ -1,0 +1,79 @@
+"""A repository as a finished pipeline leaves it, on tiny random bases: what the commands are tried on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+
+from contracts.graph import ROOT
+from vltune.files import write_json
+from vltune.methods import interface
+from vltune.model import encoder
+from vltune.params import check, read
+from vltune.training import checkpoint
+
+RATES = {"learning_rate": 0.01, "connector_learning_rate": 0.01}
+SETTINGS = {
+    "adapter": {"bottleneck": 3}, "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
+    "prefix": {"length": 3, "reparametrization": 0, "scale": 0.1}, "full": {}, "connector": {},
+}
+SIZE, GRID = 32, 2
+
+
+def make(root: Path, tiny: Path) -> Path:
+    """Write params.yaml, data/base, and a checkpoint of every method and the start for both tasks, moved off their starts."""
+    (root / "data").mkdir(parents=True)
+    (root / "data/base").symlink_to(tiny)
+    params = read(ROOT / "params.yaml")
+    params["predict"] |= {"beams": 2, "max_new_tokens": 6, "max_answer_tokens": 4, "batch_size": 2, "precision": "float32"}
+    params["preprocess"] |= {"batch_size": 2, "pixel_limit": 10_000}
+    params["evaluate"] |= {"bootstrap_samples": 100}
+    with (root / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+    for number, name in enumerate(interface.names()):
+        for task in ("caption", "vqa"):
+            write_run(root, name, name, task, 10 * number + len(task))
+    for task in ("caption", "vqa"):
+        write_run(root, "zero_shot", "connector", task, len(task))
+    return root
+
+
+def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
+    """Write a checkpoint whose tensors are random, so that every run says something else."""
+    base = root / "data/base"
+    _, signature = encoder.load(base / "encoder", SIZE, GRID, "float32")
+    captioner = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], torch.float32)
+    settings = RATES | SETTINGS[method]
+    checked = check(interface.module(method).Config, method, settings)
+    chance = torch.Generator().manual_seed(seed)
+    names = interface.attach(captioner.decoder, method, checked, chance)
+    tensors = checkpoint.tensors_of(captioner, names)
+    moved = {key: one + 0.2 * torch.randn(one.shape, generator=chance) for key, one in tensors.items()}
+    trained = sum(one.numel() for key, one in moved.items() if key.startswith("decoder."))
+    folder = root / "models" / name / f"{task}-0"
+    checkpoint.write(folder, moved, {
+        "method": name, "attach": method, "task": task, "seed": 0, "settings": settings, "params": "0",
+        "base": checkpoint.base_of(base / "decoder", signature), "trained_parameters": trained, "trained_share": 0.5,
+        "connector_parameters": 1,
+    })
+    return folder
+
+
+def draw(folder: Path, *names: str) -> Path:
+    """Write images of different colours and sizes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, name in enumerate(names):
+        colour = tuple(int(x) for x in torch.randint(256, (3,), generator=torch.Generator().manual_seed(len(name) + i)))
+        image = Image.new("RGB", (30 + i, 40), colour)
+        image.paste((0, 0, 0), (i, 2 * i, i + 9, 2 * i + 9))
+        image.save(folder / name)
+    return folder
+
+
+def questions(file: Path, *rows: tuple, **more) -> Path:
+    """Write a question file in VQAv2 format from (question_id, image_id, question)."""
+    write_json(file, {"questions": [dict(zip(("question_id", "image_id", "question"), row, strict=True)) for row in rows]} | more)
+    return file
