@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Literal
 
@@ -74,5 +75,5 @@ def _unpack(archive: Path, folder_for_it: Path) -> None:
             shutil.unpack_archive(archive, folder_for_it)
         else:
             shutil.unpack_archive(archive, folder_for_it, filter="data")  # nothing outside the folder
-    except (shutil.ReadError, OSError, ValueError) as error:
+    except (shutil.ReadError, tarfile.TarError, OSError, ValueError) as error:
         raise InputError(f"{archive}: cannot be unpacked ({error})") from None
