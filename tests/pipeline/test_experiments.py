@@ -17,7 +17,7 @@ def summary_of(project: Project, revision: str) -> dict:
 
 def test_another_method_reruns_the_summary_alone_and_diff_shows_both(project: Project) -> None:
     assert stages_in(project.run("dvc", "exp", "run", "-S", "method=full")) == ["summary"]
-    changes = json.loads(project.run("dvc", "metrics", "diff", "--json"))
+    changes = json.loads(project.run("dvc", "metrics", "diff", "--all", "--json"))
     quality, cost = changes["metrics/summary.json"], changes["metrics/cost.json"]
     assert {"old", "new", "diff"} <= set(quality["trained_share"])
     assert quality["trained_share"]["new"] == 1.0
