@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 
 from pipeline.conftest import Project, stages_in
 from vltune.sections import TASKS
-
-MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
-
-
-def experiments(project: Project) -> set[str]:
-    """The names of all experiments."""
-    return set(re.findall(r"^\s*[0-9a-f]{7} \[([\w-]+)\]", project.run("dvc", "exp", "list", "--all-commits"), re.MULTILINE))
 
 
 def summary_of(project: Project, name: str) -> dict:
@@ -46,19 +38,3 @@ def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Pro
         assert stages_in(output) == ["summary"]
         assert summary_of(project, f"only-{method}")["method"] == method
     assert not project.run("git", "status", "--porcelain")
-
-
-def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: Project) -> None:
-    earlier = experiments(project)
-    file = project.folder / "src/vltune/report/selected.py"
-    code = file.read_text()
-    file.write_text(code.replace(MARK, MARK + ' "of_the_queue": 1,'))
-    assert file.read_text() != code
-    project.commit()
-    project.run("dvc", "exp", "run", "--queue", "-S", "method=adapter,lora,prefix,full")
-    file.write_text(code)  # what lies in the work tree now must not be what runs
-    project.commit()
-    project.run("dvc", "exp", "run", "--run-all")
-    found = [summary_of(project, name) for name in experiments(project) - earlier]
-    assert sorted(one["method"] for one in found) == ["adapter", "full", "lora", "prefix"]
-    assert all(one["of_the_queue"] == 1 for one in found)
