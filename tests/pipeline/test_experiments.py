@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 from pipeline.conftest import Project, stages_in
 from vltune.sections import TASKS
+
+MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
 
 
 def summary_of(project: Project, name: str) -> dict:
@@ -38,3 +41,18 @@ def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Pro
         assert stages_in(output) == ["summary"]
         assert summary_of(project, f"only-{method}")["method"] == method
     assert not project.run("git", "status", "--porcelain")
+
+
+def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: Project) -> None:
+    file = project.folder / "src/vltune/report/selected.py"
+    code = file.read_text()
+    file.write_text(code.replace(MARK, MARK + ' "of_the_queue": 1,'))
+    assert file.read_text() != code
+    project.commit()
+    queued = project.run("dvc", "exp", "run", "--queue", "-S", "method=adapter,lora,prefix,full")
+    file.write_text(code)  # what lies in the work tree now must not be what runs
+    project.commit()
+    project.run("dvc", "exp", "run", "--run-all")
+    found = [summary_of(project, name) for name in re.findall(r"Queued experiment '([\w-]+)'", queued)]
+    assert [one["method"] for one in found] == ["adapter", "lora", "prefix", "full"], queued
+    assert all(one["of_the_queue"] == 1 for one in found)
