@@ -75,7 +75,7 @@ def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tu
         **found[""],
         "controls": {name: found[name]["metrics"] for name in found if name},
         "control_question_types": {name: found[name]["question_types"] for name in found if name},
-    }, {"image_id": images, **sums(rows, image, right[""])}
+    }, {"images": images, **sums(rows, image, right[""])}
 
 
 def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:

@@ -1,8 +1,8 @@
 """From what results files hold per image to metrics that can be resampled, intervals of methods, and verdicts on pairs.
 
-`per_image` of captions has `CIDEr` and `ROUGE-L`, a score an image, and `BLEU` and `METEOR`, a line of statistics an image
-that add up (`bleu.statistics`, `meteor.summable`). Of questions it has `questions` and `right`: for each metric (overall
-and by answer type) how many questions an image has, and the sum of their accuracies.
+`per_image` has `images`, their ids. Of captions it has `CIDEr` and `ROUGE-L`, a score an image, and `BLEU` and `METEOR`, a
+line of statistics an image that add up (`bleu.statistics`, `meteor.summable`). Of questions it has `questions` and `right`:
+for each metric (overall and by answer type) how many questions an image has, and the sum of their accuracies.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def verdicts(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> Ver
 
 def images(name: str, one: PerImage) -> int:
     """Count the images that a metric is about: an image without a question of a kind says nothing of that kind."""
-    return int(np.count_nonzero(one["questions"][name])) if "questions" in one else len(one["image_id"])
+    return int(np.count_nonzero(one["questions"][name])) if "questions" in one else len(one["images"])
 
 
 def level(settings: Evaluate) -> float:

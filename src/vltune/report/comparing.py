@@ -68,13 +68,13 @@ def _compare(runs: list[Run]) -> Comparison:
 
 def _check_images(runs: list[Run]) -> None:
     """Check that all runs are about the same images; InputError names two that are not, and some of the images."""
-    expected = runs[0].result["per_image"]["image_id"]
+    expected = runs[0].result["per_image"]["images"]
     for run in runs[1:]:
-        found = run.result["per_image"]["image_id"]
+        found = run.result["per_image"]["images"]
         if found != expected:
             apart = [one for one in [*expected, *found] if (one in expected) != (one in found)]
             raise InputError(f"'{runs[0].method} {run.task} {runs[0].seed}' and '{run.method} {run.task} {run.seed}' cannot be compared: "
-                             f"'per_image.image_id' holds {len(expected)} and {len(found)} images"
+                             f"'per_image.images' holds {len(expected)} and {len(found)} images"
                              + (f", only one of them has {', '.join(map(repr, apart[:5]))}" if apart else " in another order"))
 
 

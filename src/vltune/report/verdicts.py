@@ -52,7 +52,7 @@ def in_words(comparison: Comparison, name: str) -> str:
             said.append(f"{method.method} is better than {listed(below)}")
     ties = [f"{row.a} and {row.b}" for row in rows if row.verdict == "tie"]
     if ties:
-        said.append(f"tied are {'; '.join(ties)}")
+        said.append(f"no difference was shown between {', '.join(ties)}")
     return f"{name}: {'; '.join(said)}."
 
 
@@ -63,9 +63,10 @@ def meaning(comparison: Comparison) -> str:
     found = next(iter(comparison.verdicts.values()))
     spread = f", with the spread over {found.seeds} seeds," if found.seeds > 1 else ""
     about = "" if found.seeds > 1 else " With one seed this is about these trained models: another training may turn it."
+    over = "1 pair" if len(found.rows) == 1 else f"{len(found.rows)} pairs"
     return (f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the images{spread} after "
-            f"Holm's correction over {len(found.rows)} pair{'s' * (len(found.rows) > 1)}. Tie: no difference was shown; the interval, "
-            f"of the pair alone, says how large one may be.{about}")
+            f"Holm's correction over {over}. Tie: no difference was shown, which is not that there is none: the interval, of the pair "
+            f"alone and without the correction, says how large one may be.{about}")
 
 
 def best_against_controls(methods: list[Method]) -> str:
