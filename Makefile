@@ -32,10 +32,11 @@ test: $(VENV)/.dev  ## Check the style and run all tests
 verify: $(VENV)/.dev  ## Run the tiny pipeline twice and compare every hash that is not a timing
 	python -m pytest tests/pipeline -k repeat
 
-bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, and captioning
+bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, captioning, and a comparison
 	python benchmarks/step.py
 	python benchmarks/features.py
 	python benchmarks/caption.py
+	python benchmarks/comparison.py
 
 readme: setup  ## Copy the result table that the pipeline wrote into README.md
 	PYTHONPATH=src python -m vltune.report.readme

@@ -11,7 +11,7 @@ from vltune.report.runs import values
 
 
 def main() -> None:
-    """Write metrics/comparison.{csv,md}, metrics/resources.csv, plots/*.{json,png} and plots/report.html."""
+    """Write metrics/{comparison,methods,verdicts,resources}.csv, metrics/comparison.md, plots/*.{json,png} and plots/report.html."""
     die_with_parent()
     for missing in report(values("methods"), values("tasks"), values("seeds", int)):
         sys.stderr.write(f"missing, left out of the report: {missing}\n")

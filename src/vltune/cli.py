@@ -11,7 +11,7 @@ from vltune.errors import InputError
 from vltune.process import run
 
 app = typer.Typer(
-    help="Use what the pipeline has trained: caption, answer, score, merge, export, import.", no_args_is_help=True,
+    help="Use what the pipeline has trained: caption, answer, score, compare, merge, export, import.", no_args_is_help=True,
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     epilog="Exit codes: 0 all was done; 1 wrong input, or something was left out; 2 an unknown option; 130 Ctrl-C.",
 )
@@ -99,6 +99,31 @@ def score(
     def work() -> None:
         from vltune.commands.score import main
         main(predictions, annotations, images, out, root)
+    run(work)
+
+
+@app.command()
+def compare(
+    results: Annotated[list[str] | None, typer.Argument(metavar="[[NAME=]RESULTS.json]...", help="Instead of the pipeline's.")] = None, *,
+    task: Annotated[str | None, typer.Option(help="caption or vqa; otherwise all that are there.")] = None,
+    metric: Annotated[str | None, typer.Option(help="One metric, such as CIDEr or accuracy; otherwise a choice.")] = None,
+    form: Annotated[str, typer.Option("--format", help="terminal, markdown or csv.")] = "terminal", root: Root = HERE,
+) -> None:
+    """Compare methods: means with intervals, and a verdict on each pair.
+
+    Compared are the results that `evaluate` wrote into data/results, or the given ones, under the name of their method or
+    NAME. Results that were scored differently, or on other images, are refused.
+
+    \b
+    Examples:
+      vltune compare
+      vltune compare --task caption --metric METEOR
+      vltune compare --format csv > comparison.csv
+      vltune compare rank4=old/lora.json rank8=data/results/lora/caption-0.json
+    """
+    def work() -> None:
+        from vltune.commands.compare import main
+        main(results or [], task, metric, form, root)
     run(work)
 
 

@@ -18,7 +18,7 @@ LONGEST_FUNCTION, LONGEST_FILE, LONGEST_SCRIPT = 40, 250, 50
 BELOW = {
     "model": set(), "data": set(), "metrics": set(), "methods": {"model"}, "training": {"methods", "model", "data"},
     "report": {"metrics", "data"}, "sources": {"model", "data"},
-    "commands": {"training", "methods", "metrics", "data", "model"}, "cli.py": {"commands"},
+    "commands": {"training", "report", "methods", "metrics", "data", "model"}, "cli.py": {"commands"},
 }
 CONFIGURATION = {"config", "cfg", "args", "params", "opts", "kwargs"}
 EMPTY_WORDS = re.compile(r"^(utils?|helpers?|misc|common|tmp|stuff)$")

@@ -24,7 +24,7 @@ TINY = {
     "preprocess": {"image_size": 32, "grid": 2},
     "train": {"steps": 6, "batch_size": 2, "texts_per_image": 2, "checkpoint_seconds": 0.0},
     "predict": {"beams": 2, "max_new_tokens": 8, "max_answer_tokens": 4},
-    "evaluate": {"bootstrap_samples": 100},
+    "evaluate": {"bootstrap_samples": 200},
     "prefix": {"length": 4, "learning_rate": 0.01},
     "adapter": {"bottleneck": 2, "learning_rate": 0.01},
     "lora": {"rank": 2, "alpha": 4.0},

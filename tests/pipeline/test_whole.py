@@ -41,6 +41,9 @@ def test_what_others_read_has_its_form(whole: Project) -> None:
     names = {(row["task"], row["method"]) for row in comparison}
     assert names == {(task, method) for task in TASKS for method in (*methods, "zero_shot")}
     assert len(comparison) == len(names)
+    found = {name: {(row["task"], row["method"]) for row in table(whole.folder / f"metrics/{name}.csv")}
+             for name in ("methods", "verdicts")}
+    assert found == {"methods": names, "verdicts": {(task, method) for task in TASKS for method in methods[:-1]}}
     assert [(row["task"], row["method"]) for row in resources] == [(task, method) for task in TASKS for method in methods]
     cost = json.loads((whole.folder / "metrics/cost.json").read_text())
     for row in resources:

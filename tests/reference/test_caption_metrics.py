@@ -19,7 +19,8 @@ from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from vltune.metrics import bleu, java, meteor, ptb
+from vltune.metrics import bleu, java, meteor, packed, per_image, ptb
+from vltune.sections import Evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = (2, 23)  # rows without a caption: inside and at the end, where the wrapper's own tokeniser loses one
@@ -109,7 +110,8 @@ def test_metrics_equal_those_of_the_wrapper(written: bytes, tokenized: tuple[lis
               "ROUGE-L": Rouge().compute_score(expected, said)[0]}
     values |= {f"BLEU-{i + 1}": x for i, x in enumerate(Bleu(4).compute_score(expected, said, verbose=0)[0])}
     assert {name: row["value"] for name, row in found["metrics"].items()} == pytest.approx(values, abs=1e-9)
-    assert found["per_image"]["METEOR"] == pytest.approx(meteor_scores, abs=1e-9)
+    rows = np.array(packed.unpack(found["per_image"]["METEOR"]), dtype=float)
+    assert meteor.from_statistics(rows).tolist() == pytest.approx(meteor_scores, abs=1e-9)
     assert found["per_image"]["CIDEr"] == pytest.approx(Cider().compute_score(expected, said)[1], abs=1e-9)
 
 
@@ -137,9 +139,13 @@ def test_the_results_file(written: bytes) -> None:
     assert list(found["metrics"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert all(row["low"] < row["value"] < row["high"] for row in found["metrics"].values())
     assert found["controls"]["other_image"]["CIDEr"]["high"] < found["metrics"]["CIDEr"]["low"]
-    assert found["per_image"]["image_id"] == list(range(24))
+    assert found["per_image"]["images"] == list(range(24))
     assert {name: len(column) for name, column in found["per_image"].items()} == dict.fromkeys(
-        ["image_id", "CIDEr", "METEOR", "ROUGE-L"], 24)
+        ["images", "CIDEr", "ROUGE-L", "BLEU", "METEOR"], 24)
+    settings = Evaluate.model_validate(found["signature"]["evaluate"])
+    for name, row in found["metrics"].items():
+        one = per_image.estimates(name, {"it": [found["per_image"]]}, settings)["it"]
+        assert (one.mean, one.low, one.high) == pytest.approx((row["value"], row["low"], row["high"]), abs=1e-9), name
     assert found["diversity"]["novel_share"] == pytest.approx(21 / 24)  # all but the two empty and the one of train
     assert found["signature"]["images"] == 24
 

@@ -182,7 +182,7 @@ def test_a_corpus_metric_is_scored_from_sums() -> None:
     (lambda: paired.compare(hierarchical.means(scores(1.0)), LEVEL, SAMPLES, 0), "two methods or more to compare, got 1"),
     (lambda: paired.compare(hierarchical.means(scores(1.0, 1.0)), 0.0, SAMPLES, 0), "level: expected a share between 0 and 1"),
     (lambda: paired.compare(hierarchical.means(scores(*[1.0] * 5)), LEVEL, 198, 0),
-     "samples: expected 199 or more for 10 pairs at level 0.05, else every verdict would be a tie; got 198"),
+     "bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, else every verdict would be a tie; got 198"),
 ])
 def test_wrong_input(build: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):

@@ -13,6 +13,7 @@ from vltune import layout
 from vltune.errors import InputError
 from vltune.files import write_json
 from vltune.metrics import answering, bootstrap, evaluating, signature, vqa
+from vltune.metrics import per_image as by_image
 from vltune.metrics.contractions import CONTRACTIONS
 from vltune.questions import Answered, Question, write_answered, write_questions
 from vltune.records import Caption, Captions, Image, write_captions
@@ -160,7 +161,17 @@ def test_scores_by_kind_and_of_the_controls() -> None:
         "most_frequent": {"accuracy": 0.4, "yes/no": 0.5, "number": 0.5, "other": 0},
     }
     assert values(scores["control_question_types"]["most_frequent"]) == {"colour": 0, "count": 0.5, "existence": 0.5}
-    assert per_image == {"image_id": [1, 2, 10], "questions": [3, 1, 1], "accuracy": [0.6666666667, 1.0, 0.0]}
+    assert per_image == {
+        "images": [1, 2, 10],
+        "questions": {"accuracy": [3, 1, 1], "yes/no": [1, 1, 0], "number": [2, 0, 0], "other": [0, 0, 1]},
+        "right": {"accuracy": [2, 1, 0], "yes/no": [1, 1, 0], "number": [1, 0, 0], "other": [0, 0, 0]},
+    }
+    for name, score in scores["metrics"].items():
+        one = by_image.estimates(name, {"it": [per_image]}, SETTINGS)["it"]
+        assert one.mean == pytest.approx(score["value"])
+        if name == "accuracy":  # of a type of answer, a method's interval draws only images that have such a question
+            assert (one.low, one.high) == pytest.approx((score["low"], score["high"]))
+        assert by_image.images(name, per_image) == {"accuracy": 3, "yes/no": 2, "number": 1, "other": 1}[name]
     assert all(set(row) == {"value", "low", "high"} for row in scores["metrics"].values())
     assert scores["metrics"]["accuracy"]["low"] < 0.6 < scores["metrics"]["accuracy"]["high"]
 

@@ -71,15 +71,30 @@ def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tu
     right = {name: np.array([accuracy(one, row.answers) for one, row in zip(answers, rows, strict=True)])
              for name, answers in said.items()}
     found = {name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()}
-    asked = np.bincount(image)
     return {
         **found[""],
         "controls": {name: found[name]["metrics"] for name in found if name},
         "control_question_types": {name: found[name]["question_types"] for name in found if name},
-    }, {
-        "image_id": images, "questions": asked.tolist(),
-        "accuracy": [round(float(x), bootstrap.DIGITS) for x in np.bincount(image, right[""]) / asked],
+    }, {"images": images, **sums(rows, image, right[""])}
+
+
+def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
+    """Give for each metric how many questions each image has, and the sum of their scores [questions]; see `metrics/per_image.py`."""
+    masks = {name: mask for (kind, name), mask in groups(rows).items() if kind == "metrics"}
+    return {
+        "questions": {name: np.bincount(image, mask).astype(int).tolist() for name, mask in masks.items()},
+        "right": {name: np.bincount(image, mask * scores).round(bootstrap.DIGITS).tolist() for name, mask in masks.items()},
     }
+
+
+def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
+    """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is about, 0 or 1 [questions]."""
+    found = {("metrics", OVERALL): np.ones(len(rows))}
+    for kind, name, values in [("metrics", "answer_type", ANSWER_TYPES),
+                               ("question_types", "question_type", sorted({row.question_type for row in rows}))]:
+        masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in values}
+        found |= {key: mask for key, mask in masks.items() if mask.any()}
+    return found
 
 
 def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float) -> dict[str, Any]:
@@ -87,11 +102,7 @@ def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, count
 
     `image` [questions] is each question's place in the draws `counts` [samples, images].
     """
-    everything = {("metrics", OVERALL): np.ones(len(rows))}
-    for kind, name, found in [("metrics", "answer_type", ANSWER_TYPES),
-                              ("question_types", "question_type", sorted({row.question_type for row in rows}))]:
-        masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in found}
-        everything |= {key: mask for key, mask in masks.items() if mask.any()}
+    everything = groups(rows)
     member = np.stack(list(everything.values()), axis=1)  # [questions, groups]
     totals, sizes = np.zeros((2, counts.shape[1], member.shape[1]))
     np.add.at(totals, image, member * scores[:, None])

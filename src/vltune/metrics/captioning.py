@@ -62,7 +62,7 @@ def score(path: Path, predictions: list[Prediction], known: list[str], settings:
     scores = {
         "metrics": found.metrics, "diversity": diversity.measure(hypotheses, train), "controls": {"other_image": {"CIDEr": blind}},
     }
-    return scores, {"image_id": [row.image_id for row in predictions], **found.per_image}
+    return scores, {"images": [row.image_id for row in predictions], **found.per_image}
 
 
 def _tokenized(predictions: list[Prediction], known: list[str]) -> tuple[list[str], list[list[str]], set[str]]:

@@ -1,4 +1,4 @@
-"""The caption metrics of one set of hypotheses: values, intervals over images, and scores of each image."""
+"""The caption metrics of one set of hypotheses: values, intervals over images, and what each image brings."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 
-from vltune.metrics import bleu, bootstrap, meteor
+from vltune.metrics import bleu, bootstrap, meteor, packed
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Each metric's value, low and high end, and the scores of the images for those metrics that have one."""
+    """Each metric's value, low and high end, and per image the score, or the statistics that add up (`metrics/per_image.py`)."""
 
     metrics: dict[str, dict[str, float]]
-    per_image: dict[str, list[float]]
+    per_image: dict[str, list[float] | list[str]]
 
 
 def score(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> Scores:
@@ -24,13 +24,13 @@ def score(hypotheses: list[str], references: list[list[str]], counts: np.ndarray
 
     CIDEr is CIDEr-D: the mean over images, with document frequencies of all references given here, also in the
     bootstrap. ROUGE-L is a mean over images. BLEU and METEOR are of the corpus: in the bootstrap each sample's
-    statistics are added up and scored again, and METEOR per image does not average to METEOR.
+    statistics are added up and scored again.
 
     Source: Vedantam et al. 2015 (CIDEr), section 6; Lin 2004 (ROUGE-L), section 3; Chen et al. 2015, section 3.
     """
     consensus, overlap = cider(hypotheses, references), rouge(hypotheses, references)
     bleu_counts = bleu.statistics(hypotheses, references)
-    meteor_value, meteor_scores, meteor_counts = meteor.score(hypotheses, references)
+    meteor_value, _, meteor_counts = meteor.score(hypotheses, references)
     values = {"CIDEr": consensus.mean(), "METEOR": meteor_value, "ROUGE-L": overlap.mean()}
     samples = {
         "CIDEr": bootstrap.means(counts, consensus),
@@ -44,8 +44,8 @@ def score(hypotheses: list[str], references: list[list[str]], counts: np.ndarray
     names = ["CIDEr", *(f"BLEU-{order + 1}" for order in range(bleu.ORDERS)), "METEOR", "ROUGE-L"]
     return Scores(
         {name: bootstrap.row(values[name], samples[name], confidence) for name in names},
-        {name: [round(float(x), bootstrap.DIGITS) for x in column]
-         for name, column in [("CIDEr", consensus), ("METEOR", meteor_scores), ("ROUGE-L", overlap)]},
+        {**{name: [round(float(x), bootstrap.DIGITS) for x in column] for name, column in [("CIDEr", consensus), ("ROUGE-L", overlap)]},
+         "BLEU": packed.pack(bleu_counts), "METEOR": packed.pack(meteor_counts)},
     )
 
 

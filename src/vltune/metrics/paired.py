@@ -121,5 +121,5 @@ def _check(methods: int, pairs: int, level: float, samples: int) -> None:
     hierarchical.check_level(level)
     needed = ceil(round(pairs / level, 6)) - 1  # the smallest p-value is 1 / (samples + 1), and Holm multiplies it by the pairs
     if samples < needed:
-        raise InputError(f"samples: expected {needed} or more for {pairs} pairs at level {level}, "
+        raise InputError(f"bootstrap_samples: expected {needed} or more for {pairs} pairs at level {level}, "
                          f"else every verdict would be a tie; got {samples}")

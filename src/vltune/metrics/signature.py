@@ -14,7 +14,7 @@ from vltune.sections import Evaluate
 
 
 def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the metrics, the packages, the images with their references, the interval.
+    """Describe how numbers were made: the metrics, the packages, the images with their references, the section `evaluate`.
 
     `known` are the references of the training split. Method and seed do not belong here: rows differ in them.
     """
@@ -26,12 +26,12 @@ def sign_captions(predictions: list[Prediction], known: list[str], settings: Eva
         "images": len(predictions),
         "references": fingerprint([[row.image_id, row.references] for row in predictions]),
         "train_references": fingerprint(known),
-        "interval": _interval(settings),
+        "evaluate": settings.model_dump(),
     }
 
 
 def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the interval.
+    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the section `evaluate`.
 
     `known` are the training questions, from which the most frequent answers are.
     """
@@ -44,7 +44,7 @@ def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate
         "answers": fingerprint([[row.question_id, row.image_id, row.question, row.question_type, row.answer_type, row.answers]
                                 for row in rows]),
         "train_answers": fingerprint([[question.question_type, question.answer] for question in known]),
-        "interval": _interval(settings),
+        "evaluate": settings.model_dump(),
     }
 
 
@@ -54,7 +54,7 @@ def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:
     Raises:
         InputError: two rows differ; names both, the key and its two values.
     """
-    rows = list(signatures.items())
+    rows = [(name, _flat(signature)) for name, signature in signatures.items()]
     for name, signature in rows[1:]:
         first, expected = rows[0]
         for key in [*expected, *(key for key in signature if key not in expected)]:
@@ -63,6 +63,9 @@ def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:
                                  f"{signature.get(key)!r}; evaluate both again on the same data")
 
 
-def _interval(settings: Evaluate) -> str:
-    return (f"percentile bootstrap over images, n={settings.bootstrap_samples}, {100 * settings.confidence:g} %, "
-            f"seed {settings.seed}")
+def _flat(signature: Mapping[str, Any]) -> dict[str, Any]:
+    """Give {"packages": {"numpy": ...}} as {"packages.numpy": ...}, so that a message names what differs and nothing else."""
+    found: dict[str, Any] = {}
+    for key, value in signature.items():
+        found |= {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+    return found

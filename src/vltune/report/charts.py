@@ -29,7 +29,7 @@ STYLE = {
 
 
 def bars(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw each task's main metric of every run with its interval, a bar each, and a diamond for the blind run.
+    """Draw each task's main metric of every method with its interval, a bar each, and a diamond for the blind model.
 
     `quality` are the records of `tables.quality` by metric; so in `pareto`.
     """
@@ -43,7 +43,7 @@ def bars(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
                 axes.plot(row["blind"], y, **BLIND)
                 axes.annotate(f"{row[metric]:.3f}", (max(row["high"], row[metric], row["blind"]), y), (8, 0),
                               textcoords="offset points", va="center")
-            axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
+            axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
             axes.invert_yaxis()
             axes.grid(visible=False, axis="y")
             axes.set_xlim(min(0.0, *(row["low"] for row in rows)), 1.14 * max(1e-3, *(max(row["high"], row["blind"]) for row in rows)))
@@ -52,7 +52,7 @@ def bars(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
 
 def pareto(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
     """Draw each task's main metric with its interval against the trained share, on a logarithmic axis that has a place for
-    zero; a run's hollow mark is the blind run."""
+    zero; a method's hollow mark is the blind model."""
     everything = [row for rows in quality.values() for row in rows]
     shades, shapes = colours(everything), marks(everything)
     with figure(path, quality, 7.0, 4.2) as panels:
@@ -63,7 +63,7 @@ def pareto(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
                           markeredgecolor=shades[row["method"]], linestyle="")
                 axes.errorbar(row["shown_percent"], row[metric], yerr=_interval(row, metric), color=shades[row["method"]], capsize=4,
                               marker=shapes[row["method"]], markersize=8, linewidth=1.6, linestyle="",
-                              label=f"{row['label']} ({share})")
+                              label=f"{row['method']} ({share})")
             axes.set_xscale("log")
             _ticks(axes, rows)
             axes.set_xlabel("trained share of the decoder's parameters (%, log scale)")

@@ -38,7 +38,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its thumbnail as a data address (empty if the file is not there), what is right, and what was said by run."""
+    """One image: its thumbnail as a data address (empty if the file is not there), what is right, and what was said by method."""
 
     name: str
     thumbnail: str
@@ -47,18 +47,16 @@ class Card:
     said: dict[str, Said | None]
 
 
-def cards(runs: list[Run], names: dict[tuple[str, str, int], str], count: int = IMAGES) -> list[Card]:
-    """Give what stands evenly spread in the predictions of one task's first run; `names` are the runs' labels.
+def cards(runs: list[Run], count: int = IMAGES) -> list[Card]:
+    """Give what stands evenly spread in the predictions of one task's first run.
 
     Questions are spread over their types. A method with several seeds is shown with its first one.
     """
     said: dict[str, dict[int | str, Said]] = {}
-    seen: set[str] = set()
     for run in runs:
         path = layout.predictions(run.method, run.task, run.seed)
-        if run.method not in seen and path.is_file():
-            seen.add(run.method)
-            said[names[run.task, run.method, run.seed]] = READERS[run.task](path)
+        if run.method not in said and path.is_file():
+            said[run.method] = READERS[run.task](path)
     if not said:
         return []
     first = sorted(next(iter(said.values())).items(), key=lambda item: item[1].question_type)  # stable: else in their order

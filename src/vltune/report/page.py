@@ -5,7 +5,6 @@ A table is a head and rows of cells, a cell a number and what stands under it in
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,22 @@ from jinja2 import Environment, StrictUndefined
 
 from vltune.files import write_text
 from vltune.report import gallery
+from vltune.report.comparing import Comparison, Method
 from vltune.report.runs import Run
-from vltune.report.tables import labels, percent
+from vltune.report.tables import percent
 from vltune.report.template import PAGE
-from vltune.report.verdicts import note, verdict
+from vltune.report.text import shown, value
+from vltune.report.verdicts import best_against_controls, in_words, meaning, note, pairs
 
 Cell = tuple[str, str]
 Table = tuple[list[str], list[list[Cell]]]
 
 
-def write(path: Path, runs: list[Run], missing: list[str], charts: dict[str, Path]) -> None:
+def write(path: Path, runs: list[Run], comparisons: list[Comparison], missing: list[str], charts: dict[str, Path]) -> None:
     """Write the page; `charts` are PNGs by the name that the template gives them."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     content = environment.from_string(PAGE).render(
-        tasks=[_task(task, list(group)) for task, group in groupby(runs, key=lambda run: run.task)],
+        tasks=[_task(one, [run for run in runs if run.task == one.first.task]) for one in comparisons],
         missing=missing,
         charts={name: gallery.address(chart.read_bytes(), "png") for name, chart in charts.items()},
         licence=gallery.licence(),
@@ -34,65 +35,68 @@ def write(path: Path, runs: list[Run], missing: list[str], charts: dict[str, Pat
     write_text(path, content)
 
 
-def _task(task: str, runs: list[Run]) -> dict[str, Any]:
+def _task(comparison: Comparison, runs: list[Run]) -> dict[str, Any]:
     """Give what the template shows of one task."""
-    names = labels(runs)
+    kind, methods = comparison.first.kind, comparison.methods
+    verdict = [in_words(comparison, kind.main), meaning(comparison), best_against_controls(methods)]
     return {
-        "name": task, "metric": runs[0].kind.main, "note": note(runs), "verdict": verdict(runs), "quality": _quality(runs),
-        "types": _types(runs), "sizes": _sizes(runs), "diversity": bool(runs[0].kind.diversity), "cards": gallery.cards(runs, names),
+        "name": comparison.first.task, "metric": kind.main, "note": note(comparison), "verdict": [text for text in verdict if text],
+        "quality": _quality(methods), "pairs": _pairs(comparison), "types": _types(methods), "sizes": _sizes(methods),
+        "diversity": bool(kind.diversity), "cards": gallery.cards(runs),
     }
 
 
-def _quality(runs: list[Run]) -> Table:
-    """Give every metric of every run with its interval and its blind controls; in the last row the control that all share."""
-    kind, names = runs[0].kind, list(runs[0].scores)
-    head = ["method", "trained", "share", *names, *(control.label for control in kind.blind)]
+def _quality(methods: list[Method]) -> Table:
+    """Give every metric of every method with its interval and its blind controls; in the last row the control that all share."""
+    kind, names = methods[0].kind, list(methods[0].scores)
+    head = ["method", "seeds", "trained", "share", *names, *(control.label for control in kind.blind)]
     rows = []
-    for run, name in _named(runs):
-        blind = [run.control(control)[kind.main] for control in kind.blind]
-        rows.append([(name, ""), (f"{run.result['trained_parameters']:,}", ""), (percent(run.result["trained_share"]), ""),
-                     *(_score(score) for score in [*run.scores.values(), *blind])])
+    for one in methods:
+        blind = [one.control(control)[kind.main] for control in kind.blind]
+        rows.append([(one.method, ""), (str(one.seeds), ""), (f"{one.result['trained_parameters']:,}", ""),
+                     (percent(one.result["trained_share"]), ""), *(_score(score) for score in [*one.scores.values(), *blind])])
     if kind.floor:
-        scores = runs[0].control(kind.floor)
-        rows.append([(kind.floor.label, ""), ("", ""), ("", ""), *(_score(scores[name]) for name in names), *[("", "")] * len(kind.blind)])
+        scores = methods[0].control(kind.floor)
+        rows.append([(kind.floor.label, ""), *[("", "")] * 3, *(_score(scores[name]) for name in names), *[("", "")] * len(kind.blind)])
     return head, rows
 
 
-def _types(runs: list[Run]) -> Table | None:
-    """Give the main metric of every run by type of question, a row a type, under it the run when it is blind; None if the
-    task has no types."""
-    kind = runs[0].kind
+def _pairs(comparison: Comparison) -> Table | None:
+    """Give the verdicts on all pairs; None where there is no pair."""
+    cells = pairs(comparison, shown(comparison))
+    return (cells[0], [[(cell, "") for cell in row] for row in cells[1:]]) if cells else None
+
+
+def _types(methods: list[Method]) -> Table | None:
+    """Give the main metric of every method by type of question, a row a type, under it the model when it is blind; None if
+    the task has no types."""
+    kind = methods[0].kind
     if kind.floor is None:
         return None
-    head = ["question type", "questions", *(name for _, name in _named(runs)), kind.floor.label]
+    head = ["question type", "questions", *(one.method for one in methods), kind.floor.label]
     rows = []
-    for name, first in runs[0].result["question_types"].items():
-        controls = [run.result["control_question_types"] for run in runs]
+    for name, first in methods[0].result["question_types"].items():
+        controls = [one.result["control_question_types"] for one in methods]
         rows.append([(name, ""), (f"{first['questions']:,}", ""),
-                     *((f"{run.result['question_types'][name]['value']:.3f}", f"blind {control[kind.blind[0].name][name]['value']:.3f}")
-                       for run, control in zip(runs, controls, strict=True)),
+                     *((f"{one.result['question_types'][name]['value']:.3f}", f"blind {control[kind.blind[0].name][name]['value']:.3f}")
+                       for one, control in zip(methods, controls, strict=True)),
                      (f"{controls[0][kind.floor.name][name]['value']:.3f}", "")])
     return head, rows
 
 
-def _sizes(runs: list[Run]) -> Table:
-    """Give what every run keeps, and how varied what it says is where the task measures that."""
+def _sizes(methods: list[Method]) -> Table:
+    """Give what every method keeps, and how varied what it says is where the task measures that."""
     rows = []
-    for run, name in _named(runs):
-        row = [name, f"{run.result['connector_parameters']:,}", f"{run.result['checkpoint_bytes'] / 1e6:,.2f}"]
-        if run.kind.diversity:
-            found = run.result["diversity"]
-            row += [f"{found['distinct-1']:.3f}", f"{found['distinct-2']:.3f}", f"{found['vocabulary']:,}",
+    for one in methods:
+        row = [one.method, f"{one.result['connector_parameters']:,}", f"{one.result['checkpoint_bytes'] / 1e6:,.2f}"]
+        if one.kind.diversity:
+            found = one.result["diversity"]
+            row += [f"{found['distinct-1']:.3f}", f"{found['distinct-2']:.3f}", f"{found['vocabulary']:,.0f}",
                     percent(found["unique_share"]), percent(found["novel_share"]), f"{found['mean_length']:.1f}"]
         rows.append([(cell, "") for cell in row])
-    varied = ["distinct-1", "distinct-2", "vocabulary", "unique", "novel", "length"] if runs[0].kind.diversity else []
+    varied = ["distinct-1", "distinct-2", "vocabulary", "unique", "novel", "length"] if methods[0].kind.diversity else []
     return ["method", "connector", "checkpoint MB", *varied], rows
 
 
-def _named(runs: list[Run]) -> list[tuple[Run, str]]:
-    names = labels(runs)
-    return [(run, names[run.task, run.method, run.seed]) for run in runs]
-
-
-def _score(score: dict[str, float]) -> Cell:
-    return f"{score['value']:.3f}", f"{score['low']:.3f} to {score['high']:.3f}"
+def _score(score: dict[str, float | None]) -> Cell:
+    return value(score), f"{score['low']:.3f} to {score['high']:.3f}" if "low" in score else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from vltune.files import write_json, write_table, write_text
-from vltune.metrics.signature import check_same
 from vltune.report import charts, page, tables
-from vltune.report.markdown import markdown
+from vltune.report.comparing import Comparison, compare
 from vltune.report.runs import Run, collect
 from vltune.report.tasks import TASKS
+from vltune.report.text import markdown
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 
@@ -21,24 +21,27 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
 
     Returns: the results files of wanted runs that are missing.
     Raises:
-        InputError: no run is there, a file is of the wrong form, or two runs of a task were scored differently.
+        InputError: no run is there, a file is of the wrong form, two runs of a task were scored differently or on other
+            images, or there are too few samples for verdicts.
     """
     runs, missing = collect(methods, tasks, seeds)
-    for task in tasks:
-        check_same({f"{run.method} {task} {run.seed}": run.result["signature"] for run in runs if run.task == task})
+    comparisons = compare(runs)
     write_table(METRICS / "comparison.csv", tables.comparison(runs), tables.COMPARISON)
     write_table(METRICS / "resources.csv", tables.resources(runs), tables.RESOURCES)
-    write_text(METRICS / "comparison.md", markdown(runs, missing))
-    page.write(PLOTS / "report.html", runs, missing, _plots(runs))
+    write_table(METRICS / "methods.csv", tables.over_seeds(comparisons), tables.METHODS)
+    write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons), tables.VERDICTS)
+    write_text(METRICS / "comparison.md", markdown(comparisons, missing))
+    page.write(PLOTS / "report.html", runs, comparisons, missing, _plots(runs, comparisons))
     return missing
 
 
-def _plots(runs: list[Run]) -> dict[str, Path]:
+def _plots(runs: list[Run], comparisons: list[Comparison]) -> dict[str, Path]:
     """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
 
     Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
     """
-    quality = {task: tables.quality([run for run in runs if run.task == task]) for task in TASKS}
+    methods = {comparison.first.task: comparison.methods for comparison in comparisons}
+    quality = {task: tables.quality(methods.get(task, [])) for task in TASKS}
     for task, rows in quality.items():
         write_json(PLOTS / f"quality_{task}.json", rows)
     curves = tables.curves(runs)

@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vltune import layout
 from vltune.errors import InputError
 from vltune.files import read_json
-from vltune.params import PARAMS, read
+from vltune.params import PARAMS, check, nearest, read
 from vltune.records import fields
 from vltune.report.tasks import TASKS, Control, Task
+from vltune.sections import Evaluate
 
 SIZES = ("trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes")
 TIMINGS = ("train_seconds", "captions_per_second", "peak_memory_bytes", "step_seconds")
+HERE = Path()
 START_SEED = 0  # the start is made once a task, in closed form
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run's name, its results file, and where it was trained what that took and its curve (empty if it was not)."""
+class Scored:
+    """What was scored, one run or all runs of a method, and what results files say of it."""
 
     method: str
     task: str
-    seed: int
     result: dict[str, Any]
-    resources: dict[str, Any]
-    curve: list[dict[str, float | None]]
-
-    def row(self) -> dict[str, Any]:
-        """Give the columns that name the run in every table."""
-        return {"task": self.task, "method": self.method, "seed": self.seed}
 
     @property
     def kind(self) -> Task:
-        """What the report shows of the run's task."""
+        """What the report shows of the task."""
         return TASKS[self.task]
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
-        """Those metrics of the task that the run has, in the order of tables, each a value with low and high end."""
+        """Those metrics of the task that are there, in the order of tables, each a value with low and high end."""
         return {name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]}
 
     @property
@@ -55,8 +50,26 @@ class Run:
 
     @property
     def blind(self) -> dict[str, float]:
-        """The main metric of the run when it is blind."""
+        """The main metric of what is scored when it is blind."""
         return self.control(self.kind.blind[0])[self.kind.main]
+
+    @property
+    def settings(self) -> Evaluate:
+        """The section `evaluate` that the scores were made with."""
+        return Evaluate.model_validate(self.result["signature"]["evaluate"])
+
+
+@dataclass(frozen=True)
+class Run(Scored):
+    """One run, and where it was trained what that took and its curve (empty if it was not)."""
+
+    seed: int
+    resources: dict[str, Any]
+    curve: list[dict[str, float | None]]
+
+    def row(self) -> dict[str, Any]:
+        """Give the columns that name the run in every table."""
+        return {"task": self.task, "method": self.method, "seed": self.seed}
 
 
 def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) -> list[Any]:
@@ -80,41 +93,56 @@ def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple
             for method, seed in [*((method, seed) for method in methods for seed in seeds), (layout.START, START_SEED)]]
 
 
-def collect(methods: list[str], tasks: list[str], seeds: list[int]) -> tuple[list[Run], list[str]]:
-    """Read all runs that are there; name the results files that are not.
+def collect(methods: list[str], tasks: list[str], seeds: list[int], root: Path = HERE) -> tuple[list[Run], list[str]]:
+    """Read all runs that are there, in the repository at `root`; name the results files that are not.
 
     Raises:
         InputError: no run is there, or a file is of the wrong form.
     """
     names = wanted(methods, tasks, seeds)
-    missing = [str(layout.result(*name)) for name in names if not layout.result(*name).is_file()]
+    missing = [str(root / layout.result(*name)) for name in names if not (root / layout.result(*name)).is_file()]
     if len(missing) == len(names):
         raise InputError(f"there is nothing to report: none of {', '.join(missing)} exists; make them with stages/evaluate.py")
-    return [load(*name) for name in names if layout.result(*name).is_file()], missing
+    return [load(*name, root) for name in names if (root / layout.result(*name)).is_file()], missing
 
 
-def load(method: str, task: str, seed: int) -> Run:
-    """Read one run.
+def load(method: str, task: str, seed: int, root: Path = HERE) -> Run:
+    """Read one run: its results, what its training took, and its curve.
 
     Raises:
         InputError: its results are missing, or a file is of the wrong form; names the file and the key.
     """
-    path = layout.result(method, task, seed)
+    path = root / layout.result(method, task, seed)
     if not path.is_file():
         found = ", ".join(sorted(str(one) for one in path.parent.parent.glob("*/*.json"))) or "none"
         raise InputError(f"{path}: no such file; results there are: {found}; make it with stages/evaluate.py")
-    kind = TASKS[task]
-    names = ("method", "task", "seed", "metrics", *kind.parts, "controls", *SIZES, "signature")
-    result = fields(path, "the whole", 0, read_json(path), names)
-    if (result["method"], result["task"], result["seed"]) != (method, task, seed):
-        raise InputError(f"{path}: expected the results of {method} {task} {seed}, "
-                         f"found those of {result['method']} {result['task']} {result['seed']}")
+    run = read_result(path)
+    if (run.method, run.task, run.seed) != (method, task, seed):
+        raise InputError(f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} {run.task} {run.seed}")
+    return replace(run, resources=_resources(root / layout.resources(method, task, seed)),
+                   curve=_curve(root / layout.curve(method, task, seed)))
+
+
+def read_result(path: Path) -> Run:
+    """Read a results file, wherever it is, and nothing of its training.
+
+    Raises:
+        InputError: it is missing or of the wrong form; names the file and the key.
+    """
+    content = read_json(path)
+    named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
+    if named["task"] not in TASKS:
+        raise InputError(f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}")
+    kind = TASKS[named["task"]]
+    result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
     _check(path, kind, result)
-    return Run(method, task, seed, result, _resources(layout.resources(method, task, seed)), _curve(layout.curve(method, task, seed)))
+    return Run(named["method"], named["task"], result, named["seed"], {}, [])
 
 
 def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
-    """Check that every score is there which the tables show, of the run and of its controls."""
+    """Check that every score is there which the tables show, of the run and of its controls, and what verdicts need."""
+    fields(path, "per_image", 0, result["per_image"], kind.per_image)
+    check(Evaluate, "evaluate", fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path)
     fields(path, "metrics", 0, result["metrics"], tuple(name for name in kind.metrics if name not in kind.optional))
     found = tuple(name for name in kind.metrics if name in result["metrics"])
     controlled = tuple(name for name in found if name in kind.controlled)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from vltune.metrics.bootstrap import DIGITS
+from vltune.report.comparing import Comparison, Method
 from vltune.report.runs import SIZES, TIMINGS, Run
 from vltune.report.tasks import TASKS
 
@@ -17,6 +19,8 @@ COMPARISON = [
     *(name for kind in TASKS.values() for name in kind.diversity),
 ]
 RESOURCES = [*NAMES, *TIMINGS]
+METHODS = ["task", "metric", "method", "mean", "sd", "low", "high", "seeds", "images"]
+VERDICTS = ["task", "metric", "method", "other", "difference", "low", "high", "p", "p_holm", "verdict", "seeds", "images"]
 POINTS = 200  # of a curve in plots/curves.json, which git keeps
 WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
 
@@ -39,30 +43,39 @@ def resources(runs: list[Run]) -> list[dict[str, Any]]:
     return [run.row() | {name: run.resources[name] for name in TIMINGS} for run in runs if run.resources]
 
 
-def labels(runs: list[Run]) -> dict[tuple[str, str, int], str]:
-    """Name each run as charts and tables do: its method, with the seed where the method has several."""
-    several = {(run.task, run.method) for run in runs for other in runs
-               if (run.task, run.method) == (other.task, other.method) and run.seed != other.seed}
-    return {(run.task, run.method, run.seed): f"{run.method}, seed {run.seed}" if (run.task, run.method) in several else run.method
-            for run in runs}
+def over_seeds(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+    """Give the rows of metrics/methods.csv: each metric of each method over its seeds, with the interval of the mean.
+
+    `images` are those that the metric is about: of an answer type, the ones with such a question.
+    """
+    return [{"task": one.task, "metric": name, "method": one.method, "mean": score["value"], "sd": score["sd"], "low": score["low"],
+             "high": score["high"], "seeds": one.seeds, "images": comparison.images[name]}
+            for comparison in comparisons for name in comparison.first.scores for one in comparison.methods for score in [one.scores[name]]]
 
 
-def quality(runs: list[Run]) -> list[dict[str, Any]]:
+def verdicts(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+    """Give the rows of metrics/verdicts.csv: each metric of each pair of methods."""
+    return [{"task": comparison.first.task, "metric": name, "method": row.a, "other": row.b,
+             **{column: round(getattr(row, column), DIGITS) for column in ("difference", "low", "high", "p", "p_holm")},
+             "verdict": row.verdict, "seeds": found.seeds, "images": comparison.images[name]}
+            for comparison in comparisons for name, found in comparison.verdicts.items() for row in found.rows]
+
+
+def quality(methods: list[Method]) -> list[dict[str, Any]]:
     """Give the records of plots/quality_TASK.json: a task's main metric, under its own name, against what was trained.
 
-    `low` and `high` end its interval, `blind` is what the run reaches with another image's features. `shown_percent` is the
-    trained share where a logarithmic axis can draw it: zero stands a decade left of the others.
+    `low` and `high` end its interval, `blind` is what the method reaches with another image's features. `shown_percent` is
+    the trained share where a logarithmic axis can draw it: zero stands a decade left of the others.
     """
-    positive = [100 * run.result["trained_share"] for run in runs if run.result["trained_share"] > 0]
+    positive = [100 * one.result["trained_share"] for one in methods if one.result["trained_share"] > 0]
     zero_at = 10.0 ** (math.floor(math.log10(min(positive, default=1.0))) - 1)
-    names = labels(runs)
     rows = []
-    for run in runs:
-        percent = round(100 * run.result["trained_share"], 6)
-        rows.append(run.row() | {
-            "label": names[run.task, run.method, run.seed],
-            run.kind.main: run.main["value"], "low": run.main["low"], "high": run.main["high"], "blind": run.blind["value"],
-            "trained_parameters": run.result["trained_parameters"], "trained_percent": percent, "shown_percent": percent or zero_at,
+    for one in methods:
+        percent = round(100 * one.result["trained_share"], 6)
+        rows.append({
+            "task": one.task, "method": one.method, "seeds": one.seeds,
+            one.kind.main: one.main["value"], "low": one.main["low"], "high": one.main["high"], "blind": one.blind["value"],
+            "trained_parameters": one.result["trained_parameters"], "trained_percent": percent, "shown_percent": percent or zero_at,
         })
     return rows
 

@@ -27,6 +27,7 @@ class Task:
     blind: tuple[Control, ...]  # each run's own controls; charts mark the first
     floor: Control | None  # a control that is the same for all runs
     parts: tuple[str, ...]  # what a results file holds beside metrics, controls and sizes
+    per_image: tuple[str, ...]  # what it holds of each image, for intervals over seeds and verdicts
     diversity: tuple[str, ...]
     explained: str
 
@@ -50,6 +51,7 @@ TASKS = {
         blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
         floor=None,
         parts=("diversity",),
+        per_image=("images", "CIDEr", "ROUGE-L", "BLEU", "METEOR"),
         diversity=("distinct-1", "distinct-2", "vocabulary", "unique_share", "novel_share", "mean_length"),
         explained="CIDEr is not multiplied by 100. Blind: with another image's features.",
     ),
@@ -61,6 +63,7 @@ TASKS = {
         blind=(Control("other_image", "blind_accuracy", "blind"), Control("mean_image", "mean_image_accuracy", "mean image")),
         floor=Control("most_frequent", "most_frequent_accuracy", "most frequent answer"),
         parts=("question_types", "control_question_types"),
+        per_image=("images", "questions", "right"),
         diversity=(),
         explained="Accuracy is VQAv2's, from 0 to 1. Blind: with another image's features; mean image: with the mean features of all "
                   "images; most frequent answer: that of the question's type in training.",

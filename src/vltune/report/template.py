@@ -43,7 +43,7 @@ PAGE = """\
 <h1>Which method should teach a language model to see?</h1>
 <p>One frozen image encoder, one pretrained language model; each row trains something else of the language model. The connector
 between the two is trained by every method and counted apart: the row that trains nothing of the decoder but the connector is the
-control, and the last of the runs is the aligned start that all others begin from. The images of this page were used for nothing
+control, and the last of the methods is the aligned start that all others begin from. The images of this page were used for nothing
 else: not for training, not for choosing a checkpoint.</p>
 {% if missing %}
 <p class="missing">Missing runs, left out: {{ missing | join(", ") }}.</p>
@@ -52,9 +52,13 @@ else: not for training, not for choosing a checkpoint.</p>
 <h2>Quality: {{ task.name }}</h2>
 {{ table(task.quality) }}
 <p class="note">Under each number its interval. {{ task.note }}</p>
-{% if task.verdict %}
-<p>{{ task.verdict }}</p>
+{% if task.pairs %}
+<h3>Verdicts: {{ task.name }}</h3>
+{{ table(task.pairs) }}
 {% endif %}
+{% for text in task.verdict %}
+<p>{{ text }}</p>
+{% endfor %}
 {% if task.types %}
 <h3>{{ task.metric | capitalize }} by type of question</h3>
 {{ table(task.types) }}
@@ -64,8 +68,8 @@ else: not for training, not for choosing a checkpoint.</p>
 <h2>The main metric of each task</h2>
 <figure><img src="{{ charts.quality }}" alt="Bar chart: {{ tasks | map(attribute='metric') | join(' and ') }} of every method with
 its bootstrap interval and a mark for the blind run; the numbers stand in the tables above">
-<figcaption>Where two intervals overlap, these images alone do not settle which method is better. A diamond marks what the same
-model reaches with another image's features.</figcaption></figure>
+<figcaption>Intervals of two methods may overlap though one is better, since both saw the same images: the verdicts above are of
+pairs. A diamond marks what the same model reaches with another image's features.</figcaption></figure>
 <h2>Quality against what is trained</h2>
 <figure><img src="{{ charts.pareto }}" alt="Scatter chart: {{ tasks | map(attribute='metric') | join(' and ') }} against the
 trained share of the decoder's parameters, on a log axis with a place for zero">

@@ -2,58 +2,92 @@
 
 from __future__ import annotations
 
-from vltune import layout
-from vltune.report.runs import Run
-from vltune.report.tables import labels, percent
+from collections.abc import Sequence
+
+from vltune.metrics.paired import Row
+from vltune.metrics.per_image import level
+from vltune.report.comparing import Comparison, Method
+from vltune.report.tables import percent
 
 
-def note(runs: list[Run]) -> str:
-    """Say what the numbers of one task mean: images, interval, controls, connector."""
-    signature = runs[0].result["signature"]
-    sizes = sorted({run.result["connector_parameters"] for run in runs})
+def note(comparison: Comparison) -> str:
+    """Say what the numbers of one task mean: images, seeds, interval, controls, connector."""
+    first, settings = comparison.first, comparison.first.settings
+    signature = first.result["signature"]
+    sizes = sorted({method.result["connector_parameters"] for method in comparison.methods})
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
-    return (f"{signature.get('images', '?')} test images{questions}; interval: {signature.get('interval', 'not recorded')}. "
-            f"{runs[0].kind.explained} Trained and share count the decoder's parameters; the connector "
-            f"({' or '.join(f'{size:,}' for size in sizes)} parameters) is counted apart.")
+    several = any(method.seeds > 1 for method in comparison.methods)
+    drawn = "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
+    seeds = "Several seeds: their mean ± standard deviation. " if several else ""
+    return (f"{signature['images']} test images{questions}; interval: {drawn}, n={settings.bootstrap_samples}, "
+            f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share count the decoder's "
+            f"parameters; the connector ({' or '.join(f'{size:,}' for size in sizes)} parameters) is counted apart.")
 
 
-def verdict(runs: list[Run]) -> str:
-    """Say what the runs of one task decide; empty if what it takes is not there."""
-    return " ".join(filter(None, [clear_of_control(runs), best_against_controls(runs)]))
+def pairs(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:
+    """Give the cells of the pairs' table: the first metric of `names` in numbers, then the word for each; empty without verdicts."""
+    found = [comparison.verdicts[name].rows for name in names if name in comparison.verdicts]
+    if not found:
+        return []
+    head = ["method", "against", f"{names[0]} difference (interval)", "p (Holm)", *names]
+    return [head, *([row[0].a, row[0].b, difference(row[0]), f"{row[0].p_holm:.3f}", *(one.verdict for one in row)]
+                    for row in zip(*found, strict=True))]
 
 
-def clear_of_control(runs: list[Run]) -> str:
-    """Say which runs' intervals lie above the control's, the run that trains nothing of the decoder; empty without one."""
-    names = labels(runs)
-    trained = [run for run in runs if run.method != layout.START]
-    controls = [run for run in trained if not run.result["trained_parameters"]]
-    others = [run for run in trained if run.result["trained_parameters"]]
-    if not controls or not others:
+def difference(row: Row) -> str:
+    """Write a difference with its interval."""
+    return f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})"
+
+
+def in_words(comparison: Comparison, name: str) -> str:
+    """Say who is better than whom in one metric, and between whom nothing was shown; empty without verdicts."""
+    if name not in comparison.verdicts:
         return ""
-    bar = max(run.main["high"] for run in controls)
-    listed: dict[bool, list[str]] = {True: [], False: []}
-    for run in others:
-        listed[run.main["low"] > bar].append(names[run.task, run.method, run.seed])
-    control = ", ".join(names[run.task, run.method, run.seed] for run in controls)
-    metric = controls[0].kind.main
-    clear = f"{metric[0].upper()}{metric[1:]} interval wholly above that of the control ({control}): {', '.join(listed[True]) or 'none'}."
-    return clear + (f" Not so: {', '.join(listed[False])}." if listed[False] else "")
+    rows = comparison.verdicts[name].rows
+    won = [(row.a, row.b) if row.verdict == "better" else (row.b, row.a) for row in rows if row.verdict != "tie"]
+    said = []
+    for method in comparison.methods:
+        below = [worse for better, worse in won if better == method.method]
+        if below:
+            said.append(f"{method.method} is better than {listed(below)}")
+    ties = [f"{row.a} and {row.b}" for row in rows if row.verdict == "tie"]
+    if ties:
+        said.append(f"no difference was shown between {', '.join(ties)}")
+    return f"{name}: {'; '.join(said)}."
 
 
-def best_against_controls(runs: list[Run]) -> str:
-    """Say how far the best run that trains a part of the decoder is above its blind self, and where it is not above the floor.
+def meaning(comparison: Comparison) -> str:
+    """Say what the words of the verdicts mean; empty without verdicts."""
+    if not comparison.verdicts:
+        return ""
+    found = next(iter(comparison.verdicts.values()))
+    spread = f", with the spread over {found.seeds} seeds," if found.seeds > 1 else ""
+    about = "" if found.seeds > 1 else " With one seed this is about these trained models: another training may turn it."
+    over = "1 pair" if len(found.rows) == 1 else f"{len(found.rows)} pairs"
+    return (f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the images{spread} after "
+            f"Holm's correction over {over}. Tie: no difference was shown, which is not that there is none: the interval, of the pair "
+            f"alone and without the correction, says how large one may be.{about}")
 
-    Empty for a task whose metric is no share of right answers, and where no such run is there.
+
+def best_against_controls(methods: list[Method]) -> str:
+    """Say how far the best method that trains a part of the decoder is above its blind self, and where it is not above the floor.
+
+    Empty for a task whose metric is no share of right answers, and where no such method is there.
     """
-    floor, partly = runs[0].kind.floor, [run for run in runs if 0 < run.result["trained_share"] < 1]
+    floor, partly = methods[0].kind.floor, [one for one in methods if 0 < one.result["trained_share"] < 1]
     if floor is None or not partly:
         return ""
-    best = max(partly, key=lambda run: run.main["value"])
+    best = max(partly, key=lambda one: one.main["value"])
     value, blind, metric = best.main["value"], best.blind["value"], best.kind.main
-    whole = [run.main["value"] for run in runs if run.result["trained_share"] >= 1 and run.main["value"] > 0]
+    whole = [one.main["value"] for one in methods if one.result["trained_share"] >= 1 and one.main["value"] > 0]
     against = f", {percent(value / max(whole))} of that of training everything" if whole else ""
     below = [name for name in best.scores if best.scores[name]["value"] <= best.control(floor)[name]["value"]]
-    return (f"Best parameter-efficient run: {labels(runs)[best.task, best.method, best.seed]}, {metric} {value:.3f}{against}; "
+    return (f"Best parameter-efficient method: {best.method}, {metric} {value:.3f}{against}; "
             f"{100 * (value - blind):.1f} points above the same model blind ({blind:.3f}). "
             + (f"Not above the {floor.label}: {', '.join(below)}." if below
                else f"Every type of answer is above the {floor.label}."))
+
+
+def listed(names: list[str]) -> str:
+    """Write names as a list in a sentence."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
