@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.methods.interface import Settings, replace, uniform
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, Shape
 
 SITES = ("after_attention", "after_mlp")
 
@@ -38,6 +38,11 @@ class Adapter(nn.Module):
         """Map [b, t, d] to [b, t, d]."""
         narrow = F.gelu(F.linear(x, self.down.to(x.dtype), self.down_bias.to(x.dtype)))  # [b, t, bottleneck]
         return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
+
+
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formula above."""
+    return shape.layers * len(SITES) * (2 * shape.width * settings.bottleneck + settings.bottleneck + shape.width)
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import torch
 
 from vltune.methods.interface import Settings
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, Shape
 
 
 class Config(Settings):
     """Section `full`: nothing but the learning rates."""
+
+
+def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface
+    """Count what is trained: everything."""
+    return shape.parameters
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:  # noqa: ARG001 - the interface

@@ -1,8 +1,9 @@
 """What a method is, and what is done once for all of them.
 
-A method is a module of this folder with two names: a frozen `Config`, whose fields are exactly its section of
-params.yaml, and `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites
-and returns the full names of the parameters to train. Everything else is decided here, from that one list.
+A method is a module of this folder with three names: a frozen `Config`, whose fields are exactly its section of
+params.yaml; `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites and
+returns the full names of the parameters to train; and `count(shape, settings) -> int`, the formula of their number.
+Everything else is decided here and in `training/audit.py`, from that one list.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from vltune.errors import InputError
 from vltune.methods.interface import Settings, replace, uniform
 from vltune.model.attention import Linear
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, Shape
 
 PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
 SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
@@ -56,14 +56,24 @@ class LoraLinear(nn.Module):
         return self.base
 
 
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
-    """Replace every target linear of every layer."""
-    absent = [site for site in settings.targets if getattr(getattr(decoder.blocks[0], SITES[site]), site, None) is None]
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formula above."""
+    return shape.layers * settings.rank * sum(sum(shape.linears[site]) for site in sites(shape, settings))
+
+
+def sites(shape: Shape, settings: Config) -> list[str]:
+    """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
+    absent = [site for site in settings.targets if site not in shape.linears]
     if absent:
         raise InputError(f"lora.targets holds '{absent[0]}', which this decoder does not have")
+    return sorted(set(settings.targets))
+
+
+def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
+    """Replace every target linear of every layer."""
     trained = []
     for i in range(len(decoder.blocks)):
-        for site in sorted(set(settings.targets)):
+        for site in sites(decoder.shape, settings):
             name = f"blocks.{i}.{SITES[site]}.{site}"
             base = decoder.get_submodule(name)
             replace(decoder, name, LoraLinear(base, settings.rank, settings.alpha, settings.dropout, generator))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.methods.interface import Settings, replace, uniform
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, Shape
 
 
 class Config(Settings):
@@ -73,6 +73,14 @@ class ReparametrizedPrefix(Prefix):
         plain = Prefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
         plain.keys, plain.values = nn.Parameter(keys), nn.Parameter(values)
         return plain
+
+
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formulas above."""
+    pair, hidden = 2 * shape.kv_heads * shape.head_width, settings.reparametrization
+    if hidden:
+        return shape.layers * (settings.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
+    return shape.layers * settings.length * pair
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:

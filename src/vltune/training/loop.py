@@ -18,6 +18,7 @@ from vltune.data.features import Features
 from vltune.errors import InputError
 from vltune.model.captioner import Captioner
 from vltune.randomness import derive
+from vltune.training import audit
 from vltune.training import optimizer as adamw
 from vltune.training.resources import Meter
 from vltune.training.scratch import Scratch
@@ -120,6 +121,7 @@ class Trainer:
                              f"learning_rate ({self.schedule.learning_rate}) or connector_learning_rate "
                              f"({self.schedule.connector_learning_rate}) of this method in params.yaml")
         loss.backward()
+        audit.check_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
