@@ -29,7 +29,7 @@ def project(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def fit(method: str, **change: object) -> dict:
-    fitting.fit(method, trainable.settings_of(method, **change), "caption", 0, trainable.TRAIN)
+    fitting.fit(method, trainable.settings_of(method, **change), "caption", 0, trainable.TRAIN, None)
     return read_json(layout.checkpoint(method, "caption", 0) / "checkpoint.json")
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from vltune.methods.interface import Settings, replace, uniform
 from vltune.model.decoder import Decoder, Shape
 
+SIZE = "bottleneck"
 SITES = ("after_attention", "after_mlp")
 
 

@@ -3,6 +3,7 @@
 A method is a module of this folder with three names: a frozen `Config`, whose fields are exactly its section of
 params.yaml; `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites and
 returns the full names of the parameters to train; and `count(shape, settings) -> int`, the formula of their number.
+`SIZE` names the field that a budget is solved for, where there is one; `resize` does more than set it, where more is needed.
 Everything else is decided here and in `training/audit.py`, from that one list.
 """
 
@@ -74,6 +75,24 @@ def trained_parameters(decoder: Decoder, trained: list[str]) -> dict[str, nn.Par
     """Take exactly the trained parameters by name, live: to optimise, count or copy them."""
     parameters = dict(decoder.named_parameters())
     return {name: parameters[name] for name in trained}
+
+
+def has_size(name: str) -> bool:
+    """Whether a method has a size that a budget can be solved for."""
+    return hasattr(module(name), "SIZE")
+
+
+def size_of(name: str) -> tuple[str, int, int]:
+    """Give the field that is a method's size, with its smallest and largest value."""
+    field = module(name).SIZE
+    bounds = module(name).Config.model_fields[field].metadata
+    return field, next(one.ge for one in bounds if hasattr(one, "ge")), next(one.le for one in bounds if hasattr(one, "le"))
+
+
+def resize(name: str, settings: Settings, size: int) -> Settings:
+    """Give a method another size; what belongs to the size goes with it."""
+    method = module(name)
+    return method.resize(settings, size) if hasattr(method, "resize") else settings.model_copy(update={method.SIZE: size})
 
 
 def fold(decoder: Decoder, name: str, trained: list[str]) -> list[str]:

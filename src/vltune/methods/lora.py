@@ -19,6 +19,7 @@ from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, Shape
 
 PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
+SIZE = "rank"
 SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
 
 
@@ -29,6 +30,11 @@ class Config(Settings):
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
     targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
+
+
+def resize(settings: Config, rank: int) -> Config:
+    """Give another rank, and the alpha that keeps alpha / rank."""
+    return settings.model_copy(update={"rank": rank, "alpha": settings.alpha / settings.rank * rank})
 
 
 class LoraLinear(nn.Module):

@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from vltune.methods.interface import Settings, replace, uniform
 from vltune.model.decoder import Decoder, Shape
 
+SIZE = "length"
+
 
 class Config(Settings):
     """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""

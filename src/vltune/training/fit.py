@@ -18,9 +18,11 @@ from vltune.files import fingerprint, sha256, write_json, write_table
 from vltune.layout import DECODER, FEATURES
 from vltune.methods import interface
 from vltune.model.captioner import Captioner
+from vltune.model.loading import read_shape
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.randomness import derive
-from vltune.sections import Train
+from vltune.sections import Budget, Train
+from vltune.training import budget as budgets
 from vltune.training import checkpoint
 from vltune.training.audit import Audit
 from vltune.training.loop import Schedule, Trainer
@@ -54,15 +56,17 @@ class Learnt:
     scratch: Scratch
 
 
-def fit(method: str, settings: interface.Settings, task: str, seed: int, train: Train) -> None:
+def fit(method: str, settings: interface.Settings, task: str, seed: int, train: Train, budget: Budget | None) -> None:
     """Train one method on one task with one seed; write models/, plots/curves/ and data/resources/.
 
     Raises:
-        InputError: as `learn` does.
+        InputError: no size reaches the budget, or as `learn` does.
     """
+    sized, solved = budgets.solve(method, settings, read_shape(DECODER / "config.json"), budget)
     curve = layout.curve(method, task, seed)
-    learnt = learn(method, settings, task, seed, train, f"{method}-{task}-{seed}", lambda rows: write_table(curve, rows, COLUMNS, "\t"))
-    checkpoint.write(layout.checkpoint(method, task, seed), checkpoint.tensors_of(learnt.captioner, learnt.names), learnt.description)
+    learnt = learn(method, sized, task, seed, train, f"{method}-{task}-{seed}", lambda rows: write_table(curve, rows, COLUMNS, "\t"))
+    tensors = checkpoint.tensors_of(learnt.captioner, learnt.names)
+    checkpoint.write(layout.checkpoint(method, task, seed), tensors, learnt.description | {"budget": solved})
     write_json(layout.resources(method, task, seed), learnt.resources)
     learnt.scratch.done()
 
