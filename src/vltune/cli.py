@@ -11,7 +11,7 @@ from vltune.errors import InputError
 from vltune.process import run
 
 app = typer.Typer(
-    help="Use what the pipeline has trained: caption, answer, score, merge, export, import.", no_args_is_help=True,
+    help="Use what the pipeline has trained: caption, answer, score, merge, export, import; verify the results.", no_args_is_help=True,
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     epilog="Exit codes: 0 all was done; 1 wrong input, or something was left out; 2 an unknown option; 130 Ctrl-C.",
 )
@@ -152,6 +152,27 @@ def import_(
     def work() -> None:
         from vltune.commands.importing import main
         main(folder, out, task, root)
+    run(work)
+
+
+@app.command()
+def verify(
+    *, folder: Annotated[Path | None, typer.Option(help="A new folder for the clone, which stays; otherwise it is removed.")] = None,
+    root: Root = HERE,
+) -> None:
+    """Make everything again, and compare every hash.
+
+    Clones HEAD, runs the whole pipeline there from nothing, and compares all hashes of its dvc.lock with the committed ones but
+    those of timings. What differs is printed, with the likely cause; the exit code is then 1. It takes as long as `make repro`.
+
+    \b
+    Examples:
+      vltune verify
+      vltune verify --folder /tmp/again
+    """
+    def work() -> None:
+        from vltune.commands.verify import main
+        main(root, folder)
     run(work)
 
 

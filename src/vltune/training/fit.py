@@ -14,12 +14,13 @@ from vltune import layout
 from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokens import Tokenizer
+from vltune.environment import describe
 from vltune.files import fingerprint, sha256, write_json, write_table
 from vltune.layout import DECODER, FEATURES
 from vltune.methods import interface
 from vltune.model.captioner import Captioner
 from vltune.model.loading import read_shape
-from vltune.model.precision import choose_device, choose_dtype, deterministic
+from vltune.model.precision import choose_device, choose_dtype, deterministic, device_name
 from vltune.randomness import derive
 from vltune.sections import Budget, Train
 from vltune.training import budget as budgets
@@ -104,7 +105,7 @@ def learn(
         "val_loss": round(trainer.state.best_loss, 6), "settings": settings.model_dump(), "params": params, "base": base,
         "precision": str(dtype).removeprefix("torch."), "trained_parameters": count, "trained_share": count / of_decoder,
         "connector_parameters": sum(p.numel() for p in captioner.connector.parameters()), "audit": audited,
-    }, meter.summary(device), scratch)
+    }, meter.summary(device) | {"environment": describe(torch.get_num_threads(), device_name(device))}, scratch)
 
 
 def _schedule(settings: interface.Settings, train: Train, seed: int) -> Schedule:
