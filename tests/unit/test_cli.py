@@ -15,7 +15,7 @@ from contracts.graph import ROOT
 from vltune.cli import app
 from vltune.files import read_json, write_json
 
-COMMANDS = ("caption", "answer", "score", "merge", "export", "import", "verify")
+COMMANDS = ("caption", "answer", "score", "merge", "export", "import", "search", "verify")
 
 
 @pytest.fixture(scope="module")

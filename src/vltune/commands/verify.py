@@ -61,7 +61,7 @@ def main(root: Path, folder: Path | None) -> None:
         lock.unlink()  # so that nothing counts as done
         repro(clone)
         here, after = read(lock)["stages"], environments(clone)
-    found = differences(committed, here, list(read(root / "dvc.yaml")["stages"]))
+        found = differences(committed, here, list(read(clone / "dvc.yaml")["stages"]))
     gone = sorted(set(committed) - set(here))
     if gone:
         sys.stderr.write(f"not compared, dvc.yaml has no such stages any more: {', '.join(gone)}\n")
@@ -131,7 +131,7 @@ def environments(folder: Path) -> list[dict[str, Any]]:
 @contextmanager
 def _place(folder: Path | None) -> Iterator[Path]:
     if folder is not None:
-        yield folder
+        yield folder.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="vltune-verify-") as made:
         yield Path(made) / "clone"

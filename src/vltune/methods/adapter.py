@@ -6,12 +6,14 @@ Trained parameters: layers * 2 * (2 * width * bottleneck + bottleneck + width).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
 from vltune.model.decoder import Decoder, Shape
 
 SIZE = "bottleneck"
@@ -21,6 +23,7 @@ SITES = ("after_attention", "after_mlp")
 class Config(Settings):
     """Section `adapter`: the width of the bottleneck."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.001, 0.04)]
     bottleneck: int = Field(ge=1, le=65536)
 
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import importlib
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -25,11 +27,26 @@ from vltune.params import Section, nearest
 NOT_METHODS = ("__init__", "interface")
 
 
+@dataclass(frozen=True)
+class LogUniform:
+    """Where a search looks for a field's value: from `low` to `high`, each factor as likely as any other of its size.
+
+    It stands in the field's annotation; the ranges of all methods span the same factor, so that none is searched more finely.
+    """
+
+    low: float
+    high: float
+
+    def at(self, share: float) -> float:
+        """Give the value at a share of the range, 0 to 1."""
+        return self.low * (self.high / self.low) ** share
+
+
 class Settings(Section):
-    """The fields that every method's `Config` has."""
+    """The fields that every method's `Config` has; a method that has something to train gives `learning_rate` its range."""
 
     learning_rate: float = Field(ge=0)
-    connector_learning_rate: float = Field(ge=0)
+    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0002, 0.008)]
 
 
 def names() -> list[str]:
@@ -87,6 +104,12 @@ def size_of(name: str) -> tuple[str, int, int]:
     field = module(name).SIZE
     bounds = module(name).Config.model_fields[field].metadata
     return field, next(one.ge for one in bounds if hasattr(one, "ge")), next(one.le for one in bounds if hasattr(one, "le"))
+
+
+def searchable(name: str) -> dict[str, LogUniform]:
+    """Give the fields of a method that a search may set, with their ranges."""
+    return {field: one for field, content in module(name).Config.model_fields.items() for one in content.metadata
+            if isinstance(one, LogUniform)}
 
 
 def resize(name: str, settings: Settings, size: int) -> Settings:

@@ -6,7 +6,7 @@ Trained parameters: layers * rank * sum over targets of (inputs + outputs).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.errors import InputError
-from vltune.methods.interface import Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, Shape
 
@@ -26,6 +26,7 @@ SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention",
 class Config(Settings):
     """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0005, 0.02)]
     rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)

@@ -10,12 +10,14 @@ layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_width), folded 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
 from vltune.model.decoder import Decoder, Shape
 
 SIZE = "length"
@@ -24,6 +26,7 @@ SIZE = "length"
 class Config(Settings):
     """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.005, 0.2)]
     length: int = Field(ge=1, le=4096)
     reparametrization: int = Field(ge=0, le=65536)
     scale: float = Field(gt=0)  # standard deviation of the start; has no effect with reparametrization

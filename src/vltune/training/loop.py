@@ -15,7 +15,7 @@ from vltune.data import examples as order
 from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
-from vltune.errors import InputError
+from vltune.errors import Diverged
 from vltune.model.captioner import Captioner
 from vltune.randomness import derive
 from vltune.training import audit
@@ -83,7 +83,7 @@ class Trainer:
         """Train to the end, from the last kept state if there is one; leave the best tensors in the captioner.
 
         Raises:
-            InputError: the loss is no longer a number.
+            Diverged: the loss is no longer a number.
         """
         s = self.schedule
         self._resume(scratch)
@@ -117,7 +117,7 @@ class Trainer:
         self.captioner.train()
         loss = self._loss(picked, batch, features) / len(batch.labels)
         if not torch.isfinite(loss):
-            raise InputError(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
+            raise Diverged(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
                              f"learning_rate ({self.schedule.learning_rate}) or connector_learning_rate "
                              f"({self.schedule.connector_learning_rate}) of this method in params.yaml")
         loss.backward()
