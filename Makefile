@@ -29,8 +29,8 @@ test: $(VENV)/.dev  ## Check the style and run all tests
 	ruff check .
 	python -m pytest
 
-verify: $(VENV)/.dev  ## Run the tiny pipeline twice and compare every hash that is not a timing
-	python -m pytest tests/pipeline -k repeat
+verify: setup  ## Make everything again in a temporary clone of HEAD, and compare every hash with dvc.lock
+	PYTHONPATH=src python -m vltune.cli verify
 
 bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, captioning, and a comparison
 	python benchmarks/step.py

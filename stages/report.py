@@ -5,16 +5,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
+from vltune import environment
 from vltune.process import die_with_parent, run
 from vltune.report.reporting import report
 from vltune.report.runs import values
 
 
 def main() -> None:
-    """Write metrics/{comparison,methods,verdicts,resources}.csv, metrics/comparison.md, plots/*.{json,png} and plots/report.html."""
+    """Write the tables and environment.json of metrics/, plots/*.{json,png} and plots/report.html."""
     die_with_parent()
     for missing in report(values("methods"), values("tasks"), values("seeds", int)):
         sys.stderr.write(f"missing, left out of the report: {missing}\n")
+    environment.gather()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 from vltune.methods import interface
 from vltune.params import load
 from vltune.process import die_with_parent, run
-from vltune.sections import TASKS, Train
+from vltune.sections import TASKS, Budget, Train
 from vltune.training.fit import fit
 
 
@@ -23,7 +23,8 @@ def main() -> None:
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
     settings = load(interface.module(given.method).Config, given.method)
-    fit(given.method, settings, given.task, given.seed, load(Train, "train"))
+    budget = load(Budget, "budget") if interface.has_size(given.method) else None
+    fit(given.method, settings, given.task, given.seed, load(Train, "train"), budget)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from vltune.errors import InputError
 from vltune.process import run
 
 app = typer.Typer(
-    help="Use what the pipeline has trained: caption, answer, score, compare, merge, export, import.", no_args_is_help=True,
-    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Use what the pipeline has trained: caption, answer, score, compare, merge, export, import. Search for learning rates; "
+         "verify the results.",
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     epilog="Exit codes: 0 all was done; 1 wrong input, or something was left out; 2 an unknown option; 130 Ctrl-C.",
 )
 
@@ -177,6 +178,55 @@ def import_(
     def work() -> None:
         from vltune.commands.importing import main
         main(folder, out, task, root)
+    run(work)
+
+
+@app.command()
+def search(
+    *, trials: Annotated[int, typer.Option(min=1, help="How many trials every method gets.")] = 5,
+    steps: Annotated[int, typer.Option(min=1, help="The steps of a trial; else it is as the section `train` says.")] = 60,
+    task: Task = "caption", method: Annotated[list[str] | None, typer.Option(help="Those of params.yaml if it is not given.")] = None,
+    seed: Annotated[int, typer.Option(help="The seed of the values that are drawn, and of the trainings.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="TABLE.csv", help="The table of trials.")] = Path("results/search.csv"),
+    write: Annotated[bool, typer.Option("--write", help="Put the best values into params.yaml.")] = False,
+) -> None:
+    """Find learning rates, equally for all methods.
+
+    Every method gets the same number of short trainings, at values drawn from the ranges beside the fields in its file; the loss
+    on val decides. Trials are recorded in TABLE.csv as they end, and those that are there are not repeated, so that Ctrl-C loses
+    nothing and more trials can be added. TABLE.json has the best of each method, where it is from, and what k trials would have
+    found on average. The outputs of the pipeline stay as they are.
+
+    \b
+    Examples:
+      vltune search --task caption --trials 5 --steps 60
+      vltune search --trials 8 --method lora --method adapter
+      vltune search --trials 8 --write
+    """
+    def work() -> None:
+        from vltune.commands.search import main
+        main(task, trials, steps, method or [], seed, out, write)
+    run(work)
+
+
+@app.command()
+def verify(
+    *, folder: Annotated[Path | None, typer.Option(help="A new folder for the clone, which stays; otherwise it is removed.")] = None,
+    root: Root = HERE,
+) -> None:
+    """Make everything again, and compare every hash.
+
+    Clones HEAD, runs the whole pipeline there from nothing, and compares all hashes of its dvc.lock with the committed ones but
+    those of timings. What differs is printed, with the likely cause; the exit code is then 1. It takes as long as `make repro`.
+
+    \b
+    Examples:
+      vltune verify
+      vltune verify --folder /tmp/again
+    """
+    def work() -> None:
+        from vltune.commands.verify import main
+        main(root, folder)
     run(work)
 
 

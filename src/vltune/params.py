@@ -7,6 +7,7 @@ ruamel.yaml (YAML 1.2, as DVC does: `1e-3` is a number) and checked by pydantic,
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,9 +72,13 @@ def check(kind: type[S], name: str, value: Any, path: Path = PARAMS) -> S:
 
 def choice(name: str, allowed: list[str], path: Path = PARAMS) -> str:
     """Read a single value at the top level that must be one of `allowed`, such as `method`."""
-    value = read(path).get(name)
+    return choice_of(f"{path}: unknown {name}", read(path).get(name), allowed)
+
+
+def choice_of(what: str, value: Any, allowed: Sequence[str]) -> str:
+    """Check that a value is one of `allowed`; InputError begins with `what` and gives the nearest."""
     if value not in allowed:
-        raise InputError(f"{path}: unknown {name} {value!r}{nearest(str(value), allowed)}; choose one of {', '.join(allowed)}")
+        raise InputError(f"{what} {value!r}{nearest(str(value), allowed)}; choose one of {', '.join(allowed)}")
     return value
 
 

@@ -45,6 +45,15 @@ class Train(Section):
     precision: Literal["auto", "bf16", "float32"]
 
 
+class Budget(Section):
+    """Section `budget`: how much of the decoder every method that has a size trains, as a share of its parameters or as a
+    number (both empty: the methods' own sizes), and by which share of it the nearest size may miss it."""
+
+    trained_share: float | None = Field(gt=0, le=1)
+    trained_parameters: int | None = Field(ge=1)
+    tolerance: float = Field(ge=0)
+
+
 class Predict(Section):
     """Section `predict`: beam search of captions (1 beam is greedy), the power of the length in its score, and batches of
     images; answers are said greedily (generate), or chosen by likelihood among the most frequent training answers (rank)."""

@@ -106,29 +106,32 @@ def test_starts_as_the_base_model(tiny: Path, name: str) -> None:
         assert torch.equal(run(decoder, TOKENS), run(load_decoder(tiny / "decoder"), TOKENS))
 
 
-def formula(name: str, extra: dict, shape: Shape) -> int:
-    """The closed formulas of the methods' docstrings."""
-    s = SETTINGS[name] | extra
-    kv = shape.kv_heads * shape.head_width
-    if name == "lora":
-        sizes = {"q": (shape.width, shape.heads * shape.head_width), "v": (shape.width, kv), "down": (shape.mlp_width, shape.width)}
-        return shape.layers * s["rank"] * sum(sum(sizes[site]) for site in s["targets"])
-    if name == "adapter":
-        return shape.layers * 2 * (2 * shape.width * s["bottleneck"] + s["bottleneck"] + shape.width)
-    if name == "prefix" and s["reparametrization"]:
-        h = s["reparametrization"]
-        return shape.layers * (s["length"] * h + h * h + h + (h + 1) * 2 * kv)
-    if name == "prefix":
-        return shape.layers * 2 * s["length"] * kv
-    return {"connector": 0, "full": -1}[name]
-
-
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_count_equals_the_formula(tiny: Path, name: str, extra: dict) -> None:
+def test_count_is_the_number_of_trained_parameters(tiny: Path, name: str, extra: dict) -> None:
+    """Expected is what the docstrings' formulas give by hand: 2 layers of width 32, MLP 64, 4 heads of 8, 2 of keys."""
     decoder, names = attached(tiny, name, extra)
-    count = sum(one.numel() for one in interface.trained_parameters(decoder, names).values())
-    expected = formula(name, extra, decoder.shape)
-    assert count == (sum(p.numel() for p in load_decoder(tiny / "decoder").parameters()) if expected < 0 else expected)
+    assert interface.module(name).count(decoder.shape, settings_of(name, extra)) == \
+        sum(one.numel() for one in interface.trained_parameters(decoder, names).values())
+    expected = {"lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16, "connector": 0,
+                "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16)}
+    key = "-".join((name, *extra))
+    assert key == "full" or interface.module(name).count(decoder.shape, settings_of(name, extra)) == expected[key]
+
+
+LLAMA = {"vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_width": 5, "mlp_width": 20, "norm_epsilon": 1e-5,
+         "positions": 64, "rope_base": 10000.0, "gated": True, "rms": True, "bias": False}
+
+
+@pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True}, {"bias": True}],
+                         ids=["llama", "gpt2", "llama with bias"])
+def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
+    shape = Shape(**LLAMA | change)
+    with torch.device("meta"):
+        decoder = Decoder(shape)
+    assert shape.parameters == sum(one.numel() for one in decoder.parameters())
+    for site, size in shape.linears.items():
+        linear = getattr(decoder.blocks[0].attention, site, None) or getattr(decoder.blocks[0].mlp, site)
+        assert size == (linear.in_features, linear.out_features)
 
 
 def captioner_of(decoder: Decoder) -> Captioner:

@@ -11,7 +11,7 @@ from contracts.graph import ROOT
 from vltune.errors import InputError
 from vltune.methods import interface
 from vltune.params import check, choice, load, read
-from vltune.sections import Align, Predict, Preprocess, Train
+from vltune.sections import Align, Budget, Predict, Preprocess, Train
 
 PARAMS = ROOT / "params.yaml"
 TRAIN = read(PARAMS)["train"]
@@ -29,8 +29,9 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
     assert [new for old, new in zip(before, after, strict=True) if old != new] == ["  rank: 77"]
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"), (Predict, "predict"),
-                                            *((interface.module(name).Config, name) for name in interface.names())])
+@pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"), (Budget, "budget"),
+                                           (Predict, "predict"),
+                                           *((interface.module(name).Config, name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
     assert set(read(PARAMS)[name]) == set(load(kind, name, PARAMS).model_dump())
     required = [field for field, one in kind.model_fields.items() if not one.is_required()]

@@ -14,6 +14,7 @@ import pytest
 from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
+from vltune.commands.verify import FROM_GIT, TIMINGS
 from vltune.params import read
 
 TINY = {
@@ -29,8 +30,6 @@ TINY = {
     "adapter": {"bottleneck": 2, "learning_rate": 0.01},
     "lora": {"rank": 2, "alpha": 4.0},
 }
-TIMINGS = ("data/resources/", "metrics/cost.json", "metrics/resources.csv")  # outputs that need not repeat
-FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # set inside a git hook
 
 
 @dataclass(frozen=True)

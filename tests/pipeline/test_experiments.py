@@ -35,6 +35,14 @@ def test_another_rank_retrains_lora_alone(project: Project) -> None:
     assert sorted(ran) == sorted([*own, "report", "summary"])
 
 
+def test_a_budget_trains_the_methods_that_have_a_size(project: Project) -> None:
+    ran = stages_in(project.run("dvc", "exp", "run", "-S", "budget.trained_parameters=2000"))
+    assert {stage.split("@")[0] for stage in ran if stage.startswith("train_")} == {"train_adapter", "train_lora", "train_prefix"}
+    sizes = {method: json.loads((project.folder / f"models/{method}/caption-0/checkpoint.json").read_text())["budget"]
+             for method in ("adapter", "lora", "prefix", "full")}
+    assert [one and one["size"] for one in sizes.values()] == [{"bottleneck": 7}, {"rank": 2}, {"length": 31}, None]
+
+
 def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Project) -> None:
     for method in ("adapter", "full"):  # those whose summary no fixture has made: it would come from the cache
         output = project.run("dvc", "exp", "run", "--temp", "-n", f"only-{method}", "-S", f"method={method}")

@@ -6,20 +6,24 @@ Trained parameters: layers * 2 * (2 * width * bottleneck + bottleneck + width).
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import Settings, replace, uniform
-from vltune.model.decoder import Decoder
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
+from vltune.model.decoder import Decoder, Shape
 
+SIZE = "bottleneck"
 SITES = ("after_attention", "after_mlp")
 
 
 class Config(Settings):
     """Section `adapter`: the width of the bottleneck."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.001, 0.04)]
     bottleneck: int = Field(ge=1, le=65536)
 
 
@@ -38,6 +42,11 @@ class Adapter(nn.Module):
         """Map [b, t, d] to [b, t, d]."""
         narrow = F.gelu(F.linear(x, self.down.to(x.dtype), self.down_bias.to(x.dtype)))  # [b, t, bottleneck]
         return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
+
+
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formula above."""
+    return shape.layers * len(SITES) * (2 * shape.width * settings.bottleneck + settings.bottleneck + shape.width)
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:

@@ -6,14 +6,24 @@ Trained parameters: all of the decoder's.
 
 from __future__ import annotations
 
-import torch
+from typing import Annotated
 
-from vltune.methods.interface import Settings
-from vltune.model.decoder import Decoder
+import torch
+from pydantic import Field
+
+from vltune.methods.interface import LogUniform, Settings
+from vltune.model.decoder import Decoder, Shape
 
 
 class Config(Settings):
     """Section `full`: nothing but the learning rates."""
+
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00005, 0.002)]
+
+
+def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface
+    """Count what is trained: everything."""
+    return shape.parameters
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:  # noqa: ARG001 - the interface

@@ -1,16 +1,20 @@
 """What a method is, and what is done once for all of them.
 
-A method is a module of this folder with two names: a frozen `Config`, whose fields are exactly its section of
-params.yaml, and `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites
-and returns the full names of the parameters to train. Everything else is decided here, from that one list.
+A method is a module of this folder with three names: a frozen `Config`, whose fields are exactly its section of
+params.yaml; `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites and
+returns the full names of the parameters to train; and `count(shape, settings) -> int`, the formula of their number.
+`SIZE` names the field that a budget is solved for, where there is one; `resize` does more than set it, where more is needed.
+Everything else is decided here and in `training/audit.py`, from that one list.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -23,11 +27,26 @@ from vltune.params import Section, nearest
 NOT_METHODS = ("__init__", "interface")
 
 
+@dataclass(frozen=True)
+class LogUniform:
+    """Where a search looks for a field's value: from `low` to `high`, each factor as likely as any other of its size.
+
+    It stands in the field's annotation; the ranges of all methods span the same factor, so that none is searched more finely.
+    """
+
+    low: float
+    high: float
+
+    def at(self, share: float) -> float:
+        """Give the value at a share of the range, 0 to 1."""
+        return self.low * (self.high / self.low) ** share
+
+
 class Settings(Section):
-    """The fields that every method's `Config` has."""
+    """The fields that every method's `Config` has; a method that has something to train gives `learning_rate` its range."""
 
     learning_rate: float = Field(ge=0)
-    connector_learning_rate: float = Field(ge=0)
+    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0002, 0.008)]
 
 
 def names() -> list[str]:
@@ -73,6 +92,30 @@ def trained_parameters(decoder: Decoder, trained: list[str]) -> dict[str, nn.Par
     """Take exactly the trained parameters by name, live: to optimise, count or copy them."""
     parameters = dict(decoder.named_parameters())
     return {name: parameters[name] for name in trained}
+
+
+def has_size(name: str) -> bool:
+    """Whether a method has a size that a budget can be solved for."""
+    return hasattr(module(name), "SIZE")
+
+
+def size_of(name: str) -> tuple[str, int, int]:
+    """Give the field that is a method's size, with its smallest and largest value."""
+    field = module(name).SIZE
+    bounds = module(name).Config.model_fields[field].metadata
+    return field, next(one.ge for one in bounds if hasattr(one, "ge")), next(one.le for one in bounds if hasattr(one, "le"))
+
+
+def searchable(name: str) -> dict[str, LogUniform]:
+    """Give the fields of a method that a search may set, with their ranges."""
+    return {field: one for field, content in module(name).Config.model_fields.items() for one in content.metadata
+            if isinstance(one, LogUniform)}
+
+
+def resize(name: str, settings: Settings, size: int) -> Settings:
+    """Give a method another size; what belongs to the size goes with it."""
+    method = module(name)
+    return method.resize(settings, size) if hasattr(method, "resize") else settings.model_copy(update={method.SIZE: size})
 
 
 def fold(decoder: Decoder, name: str, trained: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ Trained parameters: layers * rank * sum over targets of (inputs + outputs).
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -14,21 +14,28 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.errors import InputError
-from vltune.methods.interface import Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
 from vltune.model.attention import Linear
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, Shape
 
 PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
+SIZE = "rank"
 SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
 
 
 class Config(Settings):
     """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0005, 0.02)]
     rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)
     targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
+
+
+def resize(settings: Config, rank: int) -> Config:
+    """Give another rank, and the alpha that keeps alpha / rank."""
+    return settings.model_copy(update={"rank": rank, "alpha": settings.alpha / settings.rank * rank})
 
 
 class LoraLinear(nn.Module):
@@ -56,14 +63,24 @@ class LoraLinear(nn.Module):
         return self.base
 
 
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
-    """Replace every target linear of every layer."""
-    absent = [site for site in settings.targets if getattr(getattr(decoder.blocks[0], SITES[site]), site, None) is None]
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formula above."""
+    return shape.layers * settings.rank * sum(sum(shape.linears[site]) for site in sites(shape, settings))
+
+
+def sites(shape: Shape, settings: Config) -> list[str]:
+    """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
+    absent = [site for site in settings.targets if site not in shape.linears]
     if absent:
         raise InputError(f"lora.targets holds '{absent[0]}', which this decoder does not have")
+    return sorted(set(settings.targets))
+
+
+def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
+    """Replace every target linear of every layer."""
     trained = []
     for i in range(len(decoder.blocks)):
-        for site in sorted(set(settings.targets)):
+        for site in sites(decoder.shape, settings):
             name = f"blocks.{i}.{SITES[site]}.{site}"
             base = decoder.get_submodule(name)
             replace(decoder, name, LoraLinear(base, settings.rank, settings.alpha, settings.dropout, generator))

@@ -10,18 +10,23 @@ layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_width), folded 
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import Settings, replace, uniform
-from vltune.model.decoder import Decoder
+from vltune.methods.interface import LogUniform, Settings, replace, uniform
+from vltune.model.decoder import Decoder, Shape
+
+SIZE = "length"
 
 
 class Config(Settings):
     """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.005, 0.2)]
     length: int = Field(ge=1, le=4096)
     reparametrization: int = Field(ge=0, le=65536)
     scale: float = Field(gt=0)  # standard deviation of the start; has no effect with reparametrization
@@ -73,6 +78,14 @@ class ReparametrizedPrefix(Prefix):
         plain = Prefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
         plain.keys, plain.values = nn.Parameter(keys), nn.Parameter(values)
         return plain
+
+
+def count(shape: Shape, settings: Config) -> int:
+    """Count what is trained, by the formulas above."""
+    pair, hidden = 2 * shape.kv_heads * shape.head_width, settings.reparametrization
+    if hidden:
+        return shape.layers * (settings.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
+    return shape.layers * settings.length * pair
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:

@@ -37,6 +37,22 @@ class Shape:
     rms: bool  # RMSNorm (Llama) or LayerNorm (GPT-2)
     bias: bool
 
+    @property
+    def linears(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of every linear of a layer, by the name of its site."""
+        query, key = self.heads * self.head_width, self.kv_heads * self.head_width
+        sizes = {"q": (self.width, query), "k": (self.width, key), "v": (self.width, key), "o": (query, self.width),
+                 "gate": (self.width, self.mlp_width), "up": (self.width, self.mlp_width), "down": (self.mlp_width, self.width)}
+        return {site: size for site, size in sizes.items() if self.gated or site != "gate"}
+
+    @property
+    def parameters(self) -> int:
+        """The number of a decoder's parameters; the output layer is tied and counts once."""
+        norm = self.width * (1 if self.rms else 2)
+        layer = 2 * norm + sum(inputs * outputs + self.bias * outputs for inputs, outputs in self.linears.values())
+        table = (self.vocabulary + (0 if self.rope_base else self.positions)) * self.width
+        return table + self.layers * layer + norm
+
 
 class Norm(nn.Module):
     """RMSNorm, or LayerNorm with bias; computes in float32 inside.

@@ -16,6 +16,11 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_name(device: torch.device) -> str:
+    """Name the GPU, or say cpu."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     """Turn the parameter `precision` into a number format; auto is bf16 where the machine computes in it.
 

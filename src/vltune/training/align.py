@@ -29,7 +29,10 @@ def start(
 ) -> None:
     """Fill the connector's projector.
 
-    Each image's words, weighed, are regressed on the mean of its tokens; the map then serves each token by itself.
+    Each image's words, weighed, are regressed on two means of its tokens: the plain one, which knows the background, and
+    one in which a token counts by its squared distance from the image's median token, which knows the things, however
+    small. The map then serves each token by itself. Words are unit vectors around their common mean, so that a word with
+    a long embedding counts no more than another.
 
     Args: embeddings [v, d] of the vocabulary; spread, the standard deviation that image tokens shall have; ridge, the
         penalty as a share of the features' mean variance; max_images, how many images are used at most (evenly spaced,
@@ -46,11 +49,23 @@ def start(
             weights[row, word] = weight
     mean = x.mean((0, 1))
     x = x - mean
-    weight = regress(x.mean(1), (weights - weights.mean(0)) @ embeddings, ridge)  # [w, d]
+    said = weights @ F.normalize(embeddings - embeddings.mean(0), dim=-1)  # [n, d]
+    seen = [_centred(x.mean(1)), _centred(_things(x))]  # [n, w] each
+    weight = regress(torch.cat(seen), _centred(said).repeat(len(seen), 1), ridge)  # [w, d]
     gain = spread / (x @ weight).std()
     with torch.no_grad():
         connector.projector.weight.copy_(weight.t() * gain)
         connector.projector.bias.copy_(-(mean @ weight) * gain)
+
+
+def _things(x: Tensor) -> Tensor:
+    """Average tokens [n, k, w] by their squared distance from the image's median token; gives [n, w]."""
+    distance = (x - x.median(1, keepdim=True).values).square().sum(-1, keepdim=True) + 1e-6  # an image of equal tokens has none
+    return (x * distance / distance.sum(1, keepdim=True)).sum(1)
+
+
+def _centred(x: Tensor) -> Tensor:
+    return x - x.mean(0)
 
 
 def regress(x: Tensor, y: Tensor, ridge: float) -> Tensor:

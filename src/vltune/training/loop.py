@@ -15,9 +15,10 @@ from vltune.data import examples as order
 from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
-from vltune.errors import InputError
+from vltune.errors import Diverged
 from vltune.model.captioner import Captioner
 from vltune.randomness import derive
+from vltune.training import audit
 from vltune.training import optimizer as adamw
 from vltune.training.resources import Meter
 from vltune.training.scratch import Scratch
@@ -82,7 +83,7 @@ class Trainer:
         """Train to the end, from the last kept state if there is one; leave the best tensors in the captioner.
 
         Raises:
-            InputError: the loss is no longer a number.
+            Diverged: the loss is no longer a number.
         """
         s = self.schedule
         self._resume(scratch)
@@ -116,10 +117,11 @@ class Trainer:
         self.captioner.train()
         loss = self._loss(picked, batch, features) / len(batch.labels)
         if not torch.isfinite(loss):
-            raise InputError(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
+            raise Diverged(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
                              f"learning_rate ({self.schedule.learning_rate}) or connector_learning_rate "
                              f"({self.schedule.connector_learning_rate}) of this method in params.yaml")
         loss.backward()
+        audit.check_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()

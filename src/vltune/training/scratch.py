@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,15 @@ class Scratch:
                 return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"])
         except (FileNotFoundError, SafetensorError):
             return None
+
+    @contextmanager
+    def kept(self) -> Iterator[Scratch]:
+        """Unlock if the block ends in an error; the state stays. Otherwise the folder stays locked until `done`."""
+        try:
+            yield self
+        except BaseException:
+            self.close()
+            raise
 
     def done(self) -> None:
         """Delete the state, for the outputs are written, and unlock."""

@@ -1,0 +1,53 @@
+"""Matched budgets: the size of each method (rank, bottleneck, length) solved so that all train as many parameters."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+from vltune.errors import InputError
+from vltune.methods import interface
+from vltune.model.decoder import Shape
+from vltune.sections import Budget
+
+
+def solve(
+    method: str, settings: interface.Settings, shape: Shape, budget: Budget | None
+) -> tuple[interface.Settings, dict[str, Any] | None]:
+    """Give a method the size whose count of trained parameters is nearest to the budget; the connector is not counted.
+
+    Args: budget, None for a method without a size, which keeps its settings, as all do where the section asks for nothing.
+    Returns: the settings, and what the checkpoint says of them: the target, the size and the deviation from the target, a share
+        of it; None where nothing was solved.
+
+    Raises:
+        InputError: both forms of a budget are given, or no size comes within the tolerance; says the nearest sizes.
+    """
+    target = None if budget is None else _target(shape, budget)
+    if budget is None or target is None:
+        return settings, None
+    count, (field, smallest, largest) = interface.module(method).count, interface.size_of(method)
+
+    def count_at(size: int) -> int:
+        return count(shape, interface.resize(method, settings, size))
+
+    above = min(largest, smallest + bisect_left(range(smallest, largest + 1), target, key=count_at))
+    near = [size for size in (above - 1, above) if size >= smallest]
+    size = min(near, key=lambda one: abs(count_at(one) - target))
+    deviation = count_at(size) / target - 1
+    if abs(deviation) > budget.tolerance:
+        sizes = " and ".join(f"{one} ({count_at(one):,} parameters, {count_at(one) / target - 1:+.1%})" for one in near)
+        raise InputError(f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance {budget.tolerance:g}: the "
+                         f"nearest for {method}.{field} is {sizes}; change the budget, the tolerance, or what else {method} is made of")
+    return interface.resize(method, settings, size), {
+        "target_parameters": target, "size": {field: size}, "parameters": count_at(size), "deviation": round(deviation, 6)}
+
+
+def _target(shape: Shape, budget: Budget) -> int | None:
+    """The number of parameters of the decoder that a budget asks for; a share is one of all that the decoder has."""
+    if budget.trained_share is not None and budget.trained_parameters is not None:
+        raise InputError(f"params.yaml: both budget.trained_share ({budget.trained_share}) and budget.trained_parameters "
+                         f"({budget.trained_parameters}) are given; leave one of them empty")
+    if budget.trained_share is not None:
+        return round(budget.trained_share * shape.parameters)
+    return budget.trained_parameters

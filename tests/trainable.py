@@ -1,0 +1,51 @@
+"""A project that can be trained in seconds: a tiny base, random features and a few captions, as preprocess leaves them, and the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import repository
+from vltune import layout
+from vltune.data.features import finish, writing
+from vltune.files import write_json
+from vltune.methods import interface
+from vltune.params import check
+from vltune.questions import Question, write_questions
+from vltune.records import Caption, Captions, Image, write_captions
+from vltune.sections import Align, Train
+from vltune.training.start import write_start
+
+SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
+TRAIN = Train(steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0, evaluations=2,
+              checkpoint_seconds=0.0, precision="float32")
+THINGS = ("cat", "dog", "tree", "hat", "cup")
+
+
+def make(tiny: Path) -> None:
+    """Write data and the start into the working directory: 12 images to train, 5 to validate, and no test split."""
+    Path("data").mkdir()
+    Path("data/base").symlink_to(tiny)
+    for split, count in (("train", 12), ("val", 5)):
+        write_split(split, count)
+    write_json(layout.FEATURES / "signature.json", SIGNATURE)
+    write_start("caption", Align(ridge=0.01, scale=6.0, max_images=10))
+    write_start("vqa", Align(ridge=0.01, scale=6.0, max_images=10))
+
+
+def write_split(split: str, count: int) -> None:
+    """Write a split of `count` images, each of one thing."""
+    seen = [THINGS[i % len(THINGS)] for i in range(count)]
+    said = [Caption(2 * i + j, i, f"{start} {thing}") for i, thing in enumerate(seen) for j, start in enumerate(("a", "there is a"))]
+    write_captions(layout.captions(split), Captions([Image(i, f"{i}.png") for i in range(count)], said), {})
+    asked = [Question(i, i, "what is it?", "what", "other", 10 * [thing]) for i, thing in enumerate(seen)]
+    write_questions(*layout.questions(split), asked, {})
+    with writing(layout.FEATURES, split, count, SIGNATURE["tokens"], SIGNATURE["width"]) as array:
+        array[:] = np.random.default_rng(count).normal(size=array.shape)
+    finish(layout.FEATURES, split, list(range(count)), {})
+
+
+def settings_of(method: str, **change: object) -> interface.Settings:
+    """Small settings of a method."""
+    return check(interface.module(method).Config, method, repository.RATES | repository.SETTINGS[method] | change)
