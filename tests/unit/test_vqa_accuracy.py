@@ -260,7 +260,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     write_answered(layout.predictions("lora", "vqa", 0), [ROWS[i] for i in (3, 0, 2, 4, 1)])
     write_json(layout.checkpoint("lora", "vqa", 0) / "checkpoint.json", {
-        "trained_parameters": 5, "trained_share": 0.1, "connector_parameters": 7, "checkpoint_bytes": 9})
+        "trained_parameters": 5, "trained_share": 0.1, "connector_parameters": 7, "checkpoint_bytes": 9,
+        "budget": None, "audit": {"frozen_sha256": "f0"}})
     write_captions(layout.captions("train"), Captions([Image(i, f"{i}.png") for i in range(6)],
                                                       [Caption(i, i, "a dog") for i in range(6)]), {})
     write_questions(*layout.questions("train"), KNOWN, {})
@@ -272,7 +273,9 @@ def test_the_results_file(project: Path) -> None:
     written = (project / "data/results/lora/vqa-0.json").read_bytes()
     found = json.loads(written)
     assert list(found) == ["task", "method", "seed", "metrics", "question_types", "controls", "control_question_types",
-                           "trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes", "per_image", "signature"]
+                           "trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes", "budget", "audit",
+                           "per_image", "signature"]
+    assert found["audit"] == {"frozen_sha256": "f0"}
     assert (found["task"], found["method"], found["seed"], found["trained_share"]) == ("vqa", "lora", 0, 0.1)
     scores, per_image = answering.score(ROWS, KNOWN, SETTINGS)
     assert {name: found[name] for name in scores} == scores

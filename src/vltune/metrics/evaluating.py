@@ -10,6 +10,7 @@ from vltune.records import fields
 from vltune.sections import Evaluate
 
 COSTS = ("trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes")
+TRAININGS = ("budget", "audit")  # what a training says of its size and of its audit; the start and imported runs have none
 # By task: what reads a predictions file, and gives the scores, the scores per image and the signature.
 SCORED_BY = {"caption": captioning.measure, "vqa": answering.measure}
 
@@ -25,8 +26,10 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
         found = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
         raise InputError(f"{path}: no such file; predictions there are: {found}; make it with stages/predict.py")
     checkpoint = layout.checkpoint(method, task, seed) / "checkpoint.json"
-    costs = fields(checkpoint, "the whole", 0, read_json(checkpoint), COSTS)
+    description = read_json(checkpoint)
+    costs = fields(checkpoint, "the whole", 0, description, COSTS)
     scores, per_image, signature = SCORED_BY[task](path, settings)
     write_json(layout.result(method, task, seed), {
-        "task": task, "method": method, "seed": seed, **scores, **costs, "per_image": per_image, "signature": signature,
+        "task": task, "method": method, "seed": seed, **scores, **costs, **{name: description.get(name) for name in TRAININGS},
+        "per_image": per_image, "signature": signature,
     })
