@@ -135,7 +135,7 @@ def test_meteor_from_statistics_equals_the_program(tokenized: tuple[list[str], l
 def test_the_results_file(written: bytes) -> None:
     found = json.loads(written)
     assert list(found) == ["task", "method", "seed", "metrics", "diversity", "controls", "trained_parameters", "trained_share",
-                           "connector_parameters", "checkpoint_bytes", "per_image", "signature"]
+                           "connector_parameters", "checkpoint_bytes", "budget", "audit", "per_image", "signature"]
     assert list(found["metrics"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert all(row["low"] < row["value"] < row["high"] for row in found["metrics"].values())
     assert found["controls"]["other_image"]["CIDEr"]["high"] < found["metrics"]["CIDEr"]["low"]
