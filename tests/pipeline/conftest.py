@@ -14,7 +14,7 @@ import pytest
 from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
-from vltune.commands.verify import FROM_GIT, TIMINGS
+from vltune.commands.verify import TIMINGS, outside_git
 from vltune.params import read
 from vltune.sections import TASKS
 
@@ -41,7 +41,7 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         """The interpreter of this test first, one thread, no identity from outside."""
-        kept = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
+        kept = outside_git()
         author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
                   for what, value in (("NAME", "vltune"), ("EMAIL", "vltune@example.invalid"))}
         return kept | author | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "DVC_NO_ANALYTICS": "1",

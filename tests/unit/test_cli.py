@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import repository
+from command import vltune
 from contracts.graph import ROOT
-from vltune.cli import app
 from vltune.files import read_json, write_json
 
 COMMANDS = ("caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify")
@@ -23,15 +23,6 @@ def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = repository.make(tmp_path_factory.mktemp("repository"), tiny)
     repository.draw(root / "photos", "a.png", "b.jpg", "c.webp", "d.gif", "e.bmp")
     return root
-
-
-def vltune(*words: object) -> tuple[int, str]:
-    """Call the command; give its exit code and the message that it ends with."""
-    try:
-        app([str(word) for word in words], prog_name="vltune")
-    except SystemExit as ended:
-        return (1, ended.code) if isinstance(ended.code, str) else (ended.code or 0, "")
-    return 0, ""
 
 
 def started(*words: str) -> subprocess.CompletedProcess:

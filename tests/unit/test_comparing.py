@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from command import vltune
 from results import METHODS, QUESTIONS, SETTINGS, SIGNATURE, write_questions_run, write_run
 from vltune import layout
-from vltune.cli import app
 from vltune.errors import InputError
 from vltune.files import sha256, write_json
 from vltune.metrics import bleu, meteor, packed, per_image
 from vltune.report import tables, text, verdicts
-from vltune.report.comparing import Comparison, compare, mean
+from vltune.report.comparing import Comparison, compare
 from vltune.report.reporting import report
-from vltune.report.runs import collect, load, read_result
+from vltune.report.runs import collect, load, mean, read_result
 
 LORA = Path("data/results/lora/caption-0.json")
 
@@ -57,15 +57,6 @@ def caption(method: str, seed: int = 0, **changed: Any) -> Any:
 
 def word(found: Comparison, name: str, a: str, b: str) -> str:
     return next(row.verdict for row in found.verdicts[name].rows if (row.a, row.b) == (a, b))
-
-
-def vltune(*words: object) -> tuple[int, str]:
-    """Call the command; give its exit code and the message that it ends with."""
-    try:
-        app([str(one) for one in words], prog_name="vltune")
-    except SystemExit as ended:
-        return (1, ended.code) if isinstance(ended.code, str) else (ended.code or 0, "")
-    return 0, ""
 
 
 def test_statistics_survive_the_results_file() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from vltune.errors import InputError
-from vltune.params import nearest
+from vltune.params import choice_of
 from vltune.report import tables, text
 from vltune.report.comparing import Comparison, compare
 from vltune.report.runs import Run, collect, read_result, values
@@ -24,20 +23,19 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     Raises:
         InputError: a file or a choice is wrong, results cannot be compared, or (after printing) one that params.yaml asks for is missing.
     """
-    one_of("format", form, FORMS)
+    choice_of("unknown format", form, FORMS)
     if results:
         runs, missing = given(results), []
     else:
         asked = [values("methods", path=root / "params.yaml"), values("tasks", path=root / "params.yaml")]
         if task is not None:
-            asked[1] = [one_of("task", task, asked[1])]
+            asked[1] = [choice_of("unknown task", task, asked[1])]
         runs, missing = collect(*asked, values("seeds", int, root / "params.yaml"), root)
-    tasks = dict.fromkeys(run.task for run in runs)
     if task is not None:
-        one_of("task", task, tasks)
+        choice_of("unknown task", task, list(dict.fromkeys(run.task for run in runs)))
     found = compare([run for run in runs if task in (None, run.task)])
     if metric is not None:
-        one_of("metric", metric, dict.fromkeys(name for comparison in found for name in comparison.first.scores))
+        choice_of("unknown metric", metric, list(dict.fromkeys(name for comparison in found for name in comparison.first.scores)))
         found = [comparison for comparison in found if metric in comparison.first.scores]
     write(found, metric, form)
     if missing:
@@ -75,13 +73,3 @@ def write(comparisons: list[Comparison], metric: str | None, form: str) -> None:
         writer.writeheader()
         writer.writerows(row for row in rows if metric in (None, row["metric"]))
 
-
-def one_of(name: str, value: str, allowed: Iterable[str]) -> str:
-    """Check a choice.
-
-    Raises:
-        InputError: it is none; names the nearest.
-    """
-    if value not in allowed:
-        raise InputError(f"unknown {name} {value!r}{nearest(value, allowed)}; choose one of {', '.join(allowed)}")
-    return value

@@ -18,7 +18,8 @@ from vltune.layout import DECODER, START
 from vltune.methods import interface
 from vltune.metrics.tuning import best_of_k, read_trials, write_trials
 from vltune.model.loading import read_shape
-from vltune.params import PARAMS, choice_of, load, read
+from vltune.params import PARAMS, choice_of, load
+from vltune.report.runs import values
 from vltune.sections import TASKS, Budget, Train
 from vltune.training import budget as budgets
 from vltune.training import search
@@ -33,7 +34,7 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
         InputError: the input is wrong, nothing is there to train on, or the table holds trials of another kind.
     """
     choice_of("unknown task", task, TASKS)
-    asked = methods or read()["methods"]
+    asked = methods or values("methods")
     start = layout.checkpoint(START, task, 0) / "checkpoint.json"
     if not start.is_file():
         raise InputError(f"{start}: no such file; make data and start with `dvc repro align`, in the root of the repository")
@@ -46,12 +47,12 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
     missing = [(method, trial) for trial in range(trials) for method in asked if (method, trial) not in done]
     with output.progress(len(missing), "trial") as bar:
         for method, trial in missing:
-            values = search.draw(method, trial, seed)
-            found = search.attempt(method, settings[method].model_copy(update=values), task, train, seed)
-            rows.append({"method": method, "task": task, "trial": trial, **values, "steps": steps, "seed": seed, **found,
+            drawn = search.draw(method, trial, seed)
+            found = search.attempt(method, settings[method].model_copy(update=drawn), task, train, seed)
+            rows.append({"method": method, "task": task, "trial": trial, **drawn, "steps": steps, "seed": seed, **found,
                          "conditions": kinds[method]})
             record(out, rows)
-            tqdm.write(f"{method} trial {trial}: val loss {found['val_loss']:.4f} {found['note']} at {values}", file=sys.stderr)
+            tqdm.write(f"{method} trial {trial}: val loss {found['val_loss']:.4f} {found['note']} at {drawn}", file=sys.stderr)
             bar.update()
     record(out, rows)
     best = {method: summary(rows, method, task) for method in asked}

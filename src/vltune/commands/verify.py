@@ -19,7 +19,7 @@ from vltune.files import read_json
 from vltune.params import read
 
 TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", str(environment.GATHERED))  # need not repeat
-FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")  # set inside a git hook
+FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
 CODE = ("src/", "stages/")
 
 
@@ -75,11 +75,16 @@ def main(root: Path, folder: Path | None) -> None:
 
 def repro(clone: Path) -> None:
     """Run the whole pipeline with the interpreter of this process; raises InputError if it fails."""
-    clean = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
+    clean = outside_git()
     ended = subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], cwd=clone, check=False, env=clean | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}", "DVC_NO_ANALYTICS": "1"})
     if ended.returncode:
         raise InputError(f"`dvc repro` of what is committed has failed with exit code {ended.returncode}; see above")
+
+
+def outside_git() -> dict[str, str]:
+    """Give this process's environment without what a git hook sets: it would point git at the hook's repository."""
+    return {name: value for name, value in os.environ.items() if name not in FROM_GIT}
 
 
 def hashes(stages: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -138,8 +143,7 @@ def _place(folder: Path | None) -> Iterator[Path]:
 
 
 def _git(folder: Path, *words: str) -> str:
-    clean = {name: value for name, value in os.environ.items() if name not in FROM_GIT}
-    ended = subprocess.run(["git", *words], cwd=folder, env=clean, capture_output=True, text=True, check=False)
+    ended = subprocess.run(["git", *words], cwd=folder, env=outside_git(), capture_output=True, text=True, check=False)
     if ended.returncode:
         raise InputError(f"{folder}: git {words[0]} has failed: {ended.stderr.strip()}")
     return ended.stdout.strip()

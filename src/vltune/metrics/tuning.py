@@ -11,7 +11,6 @@ from vltune.errors import InputError
 from vltune.files import write_table
 from vltune.records import fields
 
-TRIALS = Path("results/search.csv")
 NAMES = ("method", "task", "trial")
 FACTS = ("steps", "seed", "val_loss", "seconds", "note", "conditions")
 TYPES = {"trial": int, "steps": int, "seed": int, "val_loss": float, "seconds": float, "note": str, "conditions": str,

@@ -6,8 +6,6 @@ The report and `vltune compare` show what is made here, and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
 
 from vltune import layout
 from vltune.errors import InputError
@@ -16,9 +14,7 @@ from vltune.metrics.bootstrap import DIGITS
 from vltune.metrics.hierarchical import Estimate
 from vltune.metrics.per_image import Verdicts
 from vltune.metrics.signature import check_same
-from vltune.report.runs import SIZES, Run, Scored
-
-ENDS = ("low", "high")
+from vltune.report.runs import SIZES, Run, Scored, mean
 
 
 @dataclass(frozen=True)
@@ -84,16 +80,3 @@ def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
     scores = {name: {"value": one.mean, "sd": one.sd, "low": one.low, "high": one.high} for name, one in estimates.items()}
     rounded = {name: {end: None if x is None else round(x, DIGITS) for end, x in one.items()} for name, one in scores.items()}
     return Method(runs[0].method, runs[0].task, result | {"metrics": rounded, "signature": runs[0].result["signature"]}, len(runs))
-
-
-def mean(values: list[Any]) -> Any:
-    """Give the mean over seeds of numbers, or of each number in dictionaries; equal values stay as they are.
-
-    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of intervals.
-    """
-    first = values[0]
-    if all(value == first for value in values):
-        return first
-    if isinstance(first, dict):
-        return {name: mean([value[name] for value in values]) for name in first if name not in ENDS}
-    return fmean(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from vltune import layout
@@ -18,6 +19,7 @@ from vltune.sections import Evaluate
 SIZES = ("trained_parameters", "trained_share", "connector_parameters", "checkpoint_bytes")
 TIMINGS = ("train_seconds", "captions_per_second", "peak_memory_bytes", "step_seconds")
 HERE = Path()
+ENDS = ("low", "high")
 START_SEED = 0  # the start is made once a task, in closed form
 
 
@@ -137,6 +139,19 @@ def read_result(path: Path) -> Run:
     result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
     _check(path, kind, result)
     return Run(named["method"], named["task"], result, named["seed"], {}, [])
+
+
+def mean(values: list[Any]) -> Any:
+    """Give the mean over seeds of numbers, or of each number in dictionaries; equal values stay as they are.
+
+    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of intervals.
+    """
+    first = values[0]
+    if all(value == first for value in values):
+        return first
+    if isinstance(first, dict):
+        return {name: mean([value[name] for value in values]) for name in first if name not in ENDS}
+    return fmean(values)
 
 
 def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:

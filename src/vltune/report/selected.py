@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from vltune import layout
 from vltune.errors import InputError
 from vltune.files import write_json
 from vltune.metrics.signature import check_same
-from vltune.report.runs import TIMINGS, Run, load
+from vltune.report.runs import TIMINGS, Run, load, mean
 
 SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
 
@@ -29,20 +28,15 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
                 raise InputError(f"{layout.resources(method, task, run.seed)}: no such file; make it with stages/train.py")
     write_json(SUMMARY, {
         "method": method,
-        **{task: {name: _mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
+        **{task: {name: mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
            for task, found in runs.items()},
         **{name: _mean_result(runs, name) for name in ("trained_parameters", "trained_share", "connector_parameters")},
     })
     write_json(COST, {
         "method": method,
-        **{task: {name: _mean([run.resources[name] for run in found]) for name in TIMINGS} for task, found in runs.items()},
+        **{task: {name: mean([run.resources[name] for run in found]) for name in TIMINGS} for task, found in runs.items()},
     })
 
 
 def _mean_result(runs: dict[str, list[Run]], name: str) -> Any:
-    return _mean([run.result[name] for found in runs.values() for run in found])
-
-
-def _mean(numbers: list[float]) -> float | int:
-    """Give the mean over seeds; equal whole numbers stay whole."""
-    return numbers[0] if len(set(numbers)) == 1 else fmean(numbers)
+    return mean([run.result[name] for found in runs.values() for run in found])
