@@ -13,7 +13,10 @@ from vltune.errors import InputError
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends: dvc, killed, kills no child (PR_SET_PDEATHSIG)."""
+    """Ask Linux to end this process when its parent ends: dvc, killed, kills no child (PR_SET_PDEATHSIG).
+
+    The parent is dvc itself, since the commands of dvc.yaml begin with `exec`.
+    """
     if sys.platform != "linux":
         return
     parent = os.getppid()

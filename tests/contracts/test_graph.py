@@ -16,9 +16,9 @@ METHODS = read(ROOT / "params.yaml")["methods"]
 
 
 def script(stage: str) -> Path:
-    """The script that a stage's command runs."""
-    python, path, *_ = STAGES[stage]["cmd"].split()
-    assert python == "python"
+    """The script that a stage's command runs; `exec`, so that no shell stays between dvc and the script."""
+    execute, python, path, *_ = STAGES[stage]["cmd"].split()
+    assert (execute, python) == ("exec", "python")
     return ROOT / path
 
 

@@ -40,12 +40,12 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The interpreter of this test first, one thread, no identity from outside."""
+        """The interpreter of this test first, one thread, no identity from outside, the shell of a machine that names none."""
         kept = outside_git()
         author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
                   for what, value in (("NAME", "vltune"), ("EMAIL", "vltune@example.invalid"))}
         return kept | author | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "DVC_NO_ANALYTICS": "1",
-                                "OMP_NUM_THREADS": "1"}
+                                "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
 
     def start(self, *command: str) -> subprocess.Popen:
         """Start a command in a session of its own, its output in `log`."""
