@@ -46,7 +46,7 @@ def product_speed(encoder: Encoder, images: int) -> float:
 def main() -> None:
     """Alternate the two measurements, so that what else the machine does hits both."""
     p = section(Preprocess, "preprocess")
-    encoder, signature = load(ENCODER, p.image_size, p.grid, p.precision)
+    encoder, signature = load(ENCODER, p.image_size, p.grid, p.pooling, p.precision)
     pixels = np.random.default_rng(0).integers(0, 256, (p.batch_size, 3, p.image_size, p.image_size), dtype=np.uint8)
     encoder.encode(pixels)
     product_speed(encoder, p.batch_size)

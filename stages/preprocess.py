@@ -19,7 +19,7 @@ def main() -> None:
     """Write data/features from data/raw and data/base/encoder."""
     die_with_parent()
     p = section(Preprocess, "preprocess")
-    encoder, signature = load(Path("data/base/encoder"), p.image_size, p.grid, p.precision)
+    encoder, signature = load(Path("data/base/encoder"), p.image_size, p.grid, p.pooling, p.precision)
     folder, raw = Path("data/features"), Path("data/raw")
     read = partial(read_image, size=p.image_size, pixel_limit=p.pixel_limit)
     for split in SPLITS:

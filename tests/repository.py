@@ -44,7 +44,7 @@ def make(root: Path, tiny: Path) -> Path:
 def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     """Write a checkpoint whose tensors are random, so that every run says something else."""
     base = root / "data/base"
-    _, signature = encoder.load(base / "encoder", SIZE, GRID, "float32")
+    _, signature = encoder.load(base / "encoder", SIZE, GRID, "mean+deviation", "float32")
     captioner = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], torch.float32)
     settings = RATES | SETTINGS[method]
     checked = check(interface.module(method).Config, method, settings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from vltune.errors import InputError
 from vltune.files import read_json, write_json
-from vltune.records import fields, repeated
+from vltune.records import fields, read_list, repeated
 
 ANSWER_TYPES = ("yes/no", "number", "other")
 
@@ -98,13 +98,7 @@ def read_answered(path: Path) -> list[Answered]:
     Raises:
         InputError: it is not a list, a row lacks a key or a question stands twice; names the file and the row.
     """
-    content = read_json(path)
-    if not isinstance(content, list) or not content:
-        raise InputError(f"{path}: expected a list of answers that is not empty")
-    names = tuple(Answered.__dataclass_fields__)
-    rows = [Answered(**fields(path, "row ", i, row, names)) for i, row in enumerate(content)]
-    repeated(path, "answers", [row.question_id for row in rows])
-    return rows
+    return read_list(path, "answers", Answered, "question_id")
 
 
 def write_answered(path: Path, rows: Iterable[Answered]) -> None:

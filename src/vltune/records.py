@@ -101,18 +101,23 @@ def read_predictions(path: Path) -> list[Prediction]:
     Raises:
         InputError: it is not a list, a row lacks a key or an image stands twice; names the file and the row.
     """
-    content = read_json(path)
-    if not isinstance(content, list) or not content:
-        raise InputError(f"{path}: expected a list of predictions that is not empty")
-    names = ("image_id", "file_name", "caption", "references")
-    predictions = [Prediction(**fields(path, "row ", i, row, names)) for i, row in enumerate(content)]
-    repeated(path, "predictions", [prediction.image_id for prediction in predictions])
-    return predictions
+    return read_list(path, "predictions", Prediction, "image_id")
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Write a predictions file whole."""
     write_json(path, [asdict(prediction) for prediction in predictions])
+
+
+def read_list(path: Path, what: str, row_type: Any, key: str) -> list[Any]:
+    """Read a list of rows of a dataclass, whose `key` no two share; InputError names the file and the row."""
+    content = read_json(path)
+    if not isinstance(content, list) or not content:
+        raise InputError(f"{path}: expected a list of {what} that is not empty")
+    names = tuple(row_type.__dataclass_fields__)
+    rows = [row_type(**fields(path, "row ", i, row, names)) for i, row in enumerate(content)]
+    repeated(path, what, [getattr(row, key) for row in rows])
+    return rows
 
 
 def fields(path: Path, where: str, index: int, row: Any, names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,10 +12,12 @@ TASKS = ("caption", "vqa")
 
 
 class Preprocess(Section):
-    """Section `preprocess`: the images' size in pixels, the side of the token grid, and the encoder's batches."""
+    """Section `preprocess`: the images' size in pixels, the side of the token grid, what a token says of the patches in its
+    cell, and the encoder's batches."""
 
     image_size: int = Field(ge=14, le=4096)
     grid: int = Field(ge=1, le=64)
+    pooling: Literal["mean", "mean+deviation"]
     batch_size: int = Field(ge=1)
     precision: Literal["auto", "bf16", "float32"]
     max_unreadable_share: float = Field(ge=0, le=1)
@@ -23,11 +25,14 @@ class Preprocess(Section):
 
 
 class Align(Section):
-    """Section `align`: the ridge penalty (a share of the mean variance), images' number, and how
-    much larger than word embeddings image tokens are (larger ones are heard sooner)."""
+    """Section `align`: the ridge penalties of features and of words (shares of the mean variance), images' number, how much
+    larger than word embeddings image tokens are (larger ones are heard sooner), and how large beside them the offsets of the
+    places are."""
 
     ridge: float = Field(gt=0)
+    word_ridge: float = Field(gt=0)
     scale: float = Field(gt=0)
+    places: float = Field(ge=0)
     max_images: int = Field(ge=2)
 
 

@@ -154,14 +154,15 @@ def test_a_cut_cache_is_named(tmp_path: Path, picture: Image.Image) -> None:
 ])
 def test_sizes_that_do_not_divide(tiny: Path, size: int, grid: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load(tiny / "encoder", size, grid, "float32")
+        load(tiny / "encoder", size, grid, "mean", "float32")
 
 
-def test_tokens_are_the_means_of_the_grid_cells(tiny: Path) -> None:
-    encoder, signature = load(tiny / "encoder", 64, 2, "float32")
-    fine, _ = load(tiny / "encoder", 64, 4, "float32")
+def test_tokens_are_the_means_and_deviations_of_the_grid_cells(tiny: Path) -> None:
+    encoder, signature = load(tiny / "encoder", 64, 2, "mean+deviation", "float32")
+    fine, _ = load(tiny / "encoder", 64, 4, "mean", "float32")
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8)
     coarse, patches = encoder.encode(pixels), fine.encode(pixels)
-    assert coarse.shape == (2, signature["tokens"], signature["width"]) == (2, 4, 32)
+    assert coarse.shape == (2, signature["tokens"], signature["width"]) == (2, 4, 64)
     assert coarse.dtype == np.float16
-    np.testing.assert_allclose(coarse[:, 0], patches[:, [0, 1, 4, 5]].mean(1, dtype=np.float32), atol=2e-3)
+    cell = patches[:, [0, 1, 4, 5]].astype(np.float32)
+    np.testing.assert_allclose(coarse[:, 0], np.concatenate([cell.mean(1), cell.std(1)], -1), atol=2e-3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from vltune.errors import InputError
 from vltune.files import write_json
 from vltune.layout import DECODER, START
 from vltune.methods import interface
-from vltune.metrics.tuning import best_of_k, read_trials, write_trials
+from vltune.metrics.tuning import read_trials, summaries, summary, write_trials
 from vltune.model.loading import read_shape
 from vltune.params import PARAMS, choice_of, load
 from vltune.report.runs import values
@@ -55,7 +54,7 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
             tqdm.write(f"{method} trial {trial}: val loss {found['val_loss']:.4f} {found['note']} at {drawn}", file=sys.stderr)
             bar.update()
     record(out, rows)
-    best = {method: summary(rows, method, task) for method in asked}
+    best = {method: summary(rows, task, method) for method in asked}
     output.emit({method: one["best"] | {"val_loss": one["val_loss"]} for method, one in best.items()}, None)
     if write:
         put(best)
@@ -88,18 +87,4 @@ def check(out: Path, rows: list[dict[str, Any]], task: str, kinds: dict[str, str
 def record(out: Path, rows: list[dict[str, Any]]) -> None:
     """Write the table, and beside it as JSON the best of each task and method with where it is from."""
     write_trials(out, rows)
-    names = dict.fromkeys((row["task"], row["method"]) for row in rows)
-    write_json(out.with_suffix(".json"), [{"task": task, "method": method, **summary(rows, method, task)} for task, method in names])
-
-
-def summary(rows: list[dict[str, Any]], method: str, task: str) -> dict[str, Any]:
-    """Give the values of a method's best trial, where they are from, and the expected best of k trials.
-
-    Of each method of the task as many trials count as the one with the fewest has.
-    """
-    counts = Counter(row["method"] for row in rows if row["task"] == task)
-    own = [row for row in rows if (row["task"], row["method"]) == (task, method)][:min(counts.values())]
-    first = min(own, key=lambda row: row["val_loss"])
-    return {"best": {name: first[name] for name in interface.searchable(method)}, "val_loss": first["val_loss"], "trial": first["trial"],
-            "note": first["note"], "trials": len(own), "steps": first["steps"], "seed": first["seed"],
-            "best_of_k": [round(one, 6) for one in best_of_k([row["val_loss"] for row in own])]}
+    write_json(out.with_suffix(".json"), summaries(rows))

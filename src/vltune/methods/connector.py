@@ -6,14 +6,20 @@ Trained parameters: 0 of the decoder's.
 
 from __future__ import annotations
 
-import torch
+from typing import Annotated
 
-from vltune.methods.interface import Settings
+import torch
+from pydantic import Field
+
+from vltune.methods.interface import LogUniform, Settings
 from vltune.model.decoder import Decoder, Shape
 
 
 class Config(Settings):
-    """Section `connector`: nothing but the learning rates (the method's own has nothing to act on)."""
+    """Section `connector`: nothing but the learning rates (the method's own has nothing to act on); the connector alone bears a
+    higher one than beside a changing decoder."""
+
+    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
 
 
 def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,31 @@ def write_trials(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     write_table(path, list(rows), [*NAMES, *searched, *FACTS])
 
 
+def summary(rows: Sequence[dict[str, Any]], task: str, method: str) -> dict[str, Any]:
+    """Give the values of a method's best trial, where they are from, and the expected best of k trials.
+
+    Of each method of the task as many trials count as the one with the fewest has.
+    """
+    counts = Counter(row["method"] for row in rows if row["task"] == task)
+    own = [row for row in rows if (row["task"], row["method"]) == (task, method)][:min(counts.values())]
+    first = min(own, key=lambda row: row["val_loss"])
+    return {"best": {name: value for name, value in first.items() if name not in (*NAMES, *FACTS)}, "val_loss": first["val_loss"],
+            "trial": first["trial"], "note": first["note"], "trials": len(own), "steps": first["steps"], "seed": first["seed"],
+            "best_of_k": [round(one, 6) for one in best_of_k([row["val_loss"] for row in own])]}
+
+
+def summaries(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the summary of every task and method, in their order."""
+    names = dict.fromkeys((row["task"], row["method"]) for row in rows)
+    return [{"task": task, "method": method, **summary(rows, task, method)} for task, method in names]
+
+
 def best_of_k(losses: Sequence[float]) -> list[float]:
     """Expect the least loss of k trials, for k = 1 to n, from the n losses of independent trials.
 
     Of the sorted losses v_1 <= ... <= v_n, v_i is the least of k draws with probability ((n-i+1)/n)^k - ((n-i)/n)^k.
+
+    Trials of a low-discrepancy sequence are spread more evenly than independent ones, so this expects too little of them.
 
     Source: Dodge et al. 2019, Show Your Work, section 3.1 (equations 3 to 6), for the least instead of the greatest.
     """

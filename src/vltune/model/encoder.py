@@ -1,10 +1,11 @@
 """The frozen image encoder: any timm vision transformer, its patch tokens pooled to a square grid.
 
-Shapes: b batch, s side of the image in pixels, p side of the patch grid, g side of the token grid, w width.
+Shapes: b batch, s side of the image in pixels, p side of the patch grid, g side of the token grid, w width of a token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,27 @@ from vltune.errors import InputError
 from vltune.files import read_json
 from vltune.model.precision import choose_device, choose_dtype
 from vltune.model.tensors import read_tensors
+from vltune.params import choice_of
+
+
+def _mean(x: Tensor, side: int) -> Tensor:
+    return F.avg_pool2d(x, side)
+
+
+def _deviation(x: Tensor, side: int) -> Tensor:
+    return (F.avg_pool2d(x.square(), side) - F.avg_pool2d(x, side).square()).clamp(min=0).sqrt()
+
+
+# What a token says of the patches in its cell. The deviation tells a thing that shares its cell with the background from one that
+# fills it, as the mean alone does not.
+# Source: Snyder et al. 2018, X-Vectors, section 2.1 (statistics pooling).
+POOLS: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {"mean": (_mean,), "mean+deviation": (_mean, _deviation)}
 
 
 class Encoder(nn.Module):
     """Images in, a g x g grid of tokens out."""
 
-    def __init__(self, folder: Path, image_size: int, grid: int, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, image_size: int, grid: int, pooling: str, dtype: torch.dtype) -> None:
         """Load the weights of a folder into the timm model that its config.json names.
 
         Raises:
@@ -52,28 +68,30 @@ class Encoder(nn.Module):
             raise InputError(f"preprocess.grid = {grid}: must divide the {self.patches} patches of a side")
         vit.set_input_size(img_size=image_size)  # resamples the position table
         data = timm.data.resolve_model_data_config(vit)
-        self.vit, self.grid, self.width, self.dtype = vit.eval().to(dtype), grid, vit.num_features, dtype
+        self.vit, self.grid, self.dtype = vit.eval().to(dtype), grid, dtype
+        self.pools = POOLS[choice_of("preprocess.pooling", pooling, list(POOLS))]
+        self.width = vit.num_features * len(self.pools)
         self.register_buffer("mean", torch.tensor(data["mean"]).view(3, 1, 1))
         self.register_buffer("std", torch.tensor(data["std"]).view(3, 1, 1))
 
     @torch.inference_mode()
     def forward(self, pixels: Tensor) -> Tensor:
-        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b, g * g, w]: the mean of each cell of the grid."""
+        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b, g * g, w]: the pooled patches of each cell of the grid."""
         x = ((pixels / 255 - self.mean) / self.std).to(self.dtype)
         tokens = self.vit.forward_features(x)[:, self.vit.num_prefix_tokens:]  # [b, p * p, w]
-        square = tokens.transpose(1, 2).reshape(len(x), self.width, self.patches, self.patches)
-        return F.avg_pool2d(square.float(), self.patches // self.grid).flatten(2).transpose(1, 2).half()
+        square = tokens.float().transpose(1, 2).unflatten(2, (self.patches, self.patches))
+        return torch.cat([pool(square, self.patches // self.grid) for pool in self.pools], 1).flatten(2).transpose(1, 2).half()
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Do the same from and to numpy arrays, on the encoder's own device."""
         return self(torch.from_numpy(pixels).to(self.mean.device)).cpu().numpy()
 
 
-def load(folder: Path, image_size: int, grid: int, precision: str) -> tuple[Encoder, dict[str, Any]]:
+def load(folder: Path, image_size: int, grid: int, pooling: str, precision: str) -> tuple[Encoder, dict[str, Any]]:
     """Load an encoder onto the machine's device, and say what its features depend on (their signature)."""
     where = choose_device()
     dtype = choose_dtype(precision, where)
-    encoder = Encoder(folder, image_size, grid, dtype).to(where)
+    encoder = Encoder(folder, image_size, grid, pooling, dtype).to(where)
     if where.type == "cpu":  # torch's fused attention takes half as long again there (benchmarks/features.py)
         for part in encoder.vit.modules():
             if hasattr(part, "fused_attn"):
@@ -81,7 +99,7 @@ def load(folder: Path, image_size: int, grid: int, precision: str) -> tuple[Enco
     description = read_json(folder / "config.json")
     return encoder, {
         "encoder": description["architecture"], "weights_sha256": description["weights_sha256"], "image_size": image_size,
-        "tokens": grid * grid, "width": encoder.width, "pooling": "mean", "precision": str(dtype).removeprefix("torch."),
+        "tokens": grid * grid, "width": encoder.width, "pooling": pooling, "precision": str(dtype).removeprefix("torch."),
     }
 
 

@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from vltune.files import whole
 
@@ -91,6 +91,21 @@ def losses(path: Path, curves: list[dict[str, Any]]) -> None:
             axes.set_ylabel("loss (nats per token)")
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="line: training, moving mean\npoints: validation",
                         alignment="left")
+
+
+def tuning(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Draw the validation loss that the best of k trials of the search is expected to have; `rows` as of `tables.tuning`."""
+    shades, shapes = colours(rows), marks(rows)
+    with figure(path, by_task(rows), 7.0, 3.6) as panels:
+        for axes, _, of_task in panels:
+            for method, group in groupby(of_task, key=lambda row: row["method"]):
+                points = list(group)
+                axes.plot([row["k"] for row in points], [row["val_loss"] for row in points], color=shades[method],
+                          marker=shapes[method], markersize=7, linewidth=1.6, label=method)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlabel("trials")
+            axes.set_ylabel("expected best loss on val\n(nats per token)")
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method", alignment="left")
 
 
 @contextmanager

@@ -23,11 +23,13 @@ Cell = tuple[str, str]
 Table = tuple[list[str], list[list[Cell]]]
 
 
-def write(path: Path, runs: list[Run], comparisons: list[Comparison], missing: list[str], charts: dict[str, Path]) -> None:
-    """Write the page; `charts` are PNGs by the name that the template gives them."""
+def write(path: Path, runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]], missing: list[str],
+          charts: dict[str, Path]) -> None:
+    """Write the page; `trials` are the summaries of the search, `charts` PNGs by the name that the template gives them."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     content = environment.from_string(PAGE).render(
         tasks=[_task(one, [run for run in runs if run.task == one.first.task]) for one in comparisons],
+        tuning=_tuning(trials) if trials else None,
         missing=missing,
         charts={name: gallery.address(chart.read_bytes(), "png") for name, chart in charts.items()},
         licence=gallery.licence(),
@@ -96,6 +98,18 @@ def _sizes(methods: list[Method]) -> Table:
         rows.append([(cell, "") for cell in row])
     varied = ["distinct-1", "distinct-2", "vocabulary", "unique", "novel", "length"] if methods[0].kind.diversity else []
     return ["method", "connector", "checkpoint MB", *varied], rows
+
+
+def _tuning(trials: list[dict[str, Any]]) -> Table:
+    """Give what the search over learning rates found for every method, and the loss that k trials are expected to find."""
+    most = max(one["trials"] for one in trials)
+    rows = []
+    for one in trials:
+        found = ", ".join(f"{name} {number:g}" for name, number in one["best"].items())
+        expected = [f"{loss:.3f}" for loss in one["best_of_k"]] + [""] * (most - one["trials"])
+        rows.append([(one["task"], ""), (one["method"], ""), (found, f"trial {one['trial']}, {one['steps']} steps"),
+                     *((text, "") for text in expected)])
+    return ["task", "method", "best values", *(f"best of {k}" for k in range(1, most + 1))], rows
 
 
 def _score(score: dict[str, float | None]) -> Cell:

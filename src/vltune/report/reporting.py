@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from vltune.files import write_json, write_table, write_text
+from vltune.metrics.tuning import read_trials, summaries
 from vltune.report import charts, page, tables
 from vltune.report.comparing import Comparison, compare
 from vltune.report.runs import Run, collect
@@ -12,6 +14,7 @@ from vltune.report.tasks import TASKS
 from vltune.report.text import markdown
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
+TRIALS = Path("results/search.csv")
 
 
 def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
@@ -31,11 +34,12 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
     write_table(METRICS / "methods.csv", tables.over_seeds(comparisons), tables.METHODS)
     write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons), tables.VERDICTS)
     write_text(METRICS / "comparison.md", markdown(comparisons, missing))
-    page.write(PLOTS / "report.html", runs, comparisons, missing, _plots(runs, comparisons))
+    trials = summaries(read_trials(TRIALS))
+    page.write(PLOTS / "report.html", runs, comparisons, trials, missing, _plots(runs, comparisons, trials))
     return missing
 
 
-def _plots(runs: list[Run], comparisons: list[Comparison]) -> dict[str, Path]:
+def _plots(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]]) -> dict[str, Path]:
     """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
 
     Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
@@ -46,9 +50,10 @@ def _plots(runs: list[Run], comparisons: list[Comparison]) -> dict[str, Path]:
         write_json(PLOTS / f"quality_{task}.json", rows)
     curves = tables.curves(runs)
     write_json(PLOTS / "curves.json", curves)
-    drawn = {name: PLOTS / f"{name}.png" for name in ("quality", "pareto", "curves")}
+    drawn = {name: PLOTS / f"{name}.png" for name in ("quality", "pareto", "curves", "tuning")}
     by_metric = {TASKS[task].main: rows for task, rows in quality.items() if rows}
     charts.bars(drawn["quality"], by_metric)
     charts.pareto(drawn["pareto"], by_metric)
     charts.losses(drawn["curves"], curves)
+    charts.tuning(drawn["tuning"], tables.tuning(trials))
     return drawn

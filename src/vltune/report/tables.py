@@ -94,6 +94,12 @@ def curves(runs: list[Run]) -> list[dict[str, Any]]:
     return records
 
 
+def tuning(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give for every task and method the least validation loss that k trials of the search are expected to find, a row each k."""
+    return [{"task": one["task"], "method": one["method"], "k": k, "val_loss": loss}
+            for one in trials for k, loss in enumerate(one["best_of_k"], 1)]
+
+
 def percent(share: float) -> str:
     """Write a share with three digits that count: 0.00871 as 0.871 %."""
     return f"{100 * share:.3g} %"

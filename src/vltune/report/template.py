@@ -79,6 +79,15 @@ Hollow marks are the same models with another image's features.</figcaption></fi
 <figure><img src="{{ charts.curves }}"
 alt="Line chart: training loss of every method by step, with the validation losses as points">
 <figcaption>The checkpoint that is reported is the one with the lowest validation loss.</figcaption></figure>
+{% if tuning %}
+<h2>Tuning</h2>
+<p>Every method had the same number of short trainings, at values at the same places of ranges that span the same factor; the loss
+on val decided.</p>
+{{ table(tuning) }}
+<figure><img src="{{ charts.tuning }}" alt="Line chart: the least validation loss that k trials are expected to find, a line a method">
+<figcaption>A steep line: the method needs its search. What k trials are expected to find follows from all of them
+(Dodge et al. 2019).</figcaption></figure>
+{% endif %}
 {% for task in tasks %}
 <h2>{{ "Size and variety" if task.diversity else "Size" }}: {{ task.name }}</h2>
 {{ table(task.sizes) }}

@@ -115,7 +115,6 @@ def _schedule(settings: interface.Settings, train: Train, seed: int) -> Schedule
 
 def _versions(task: str) -> list[Any]:
     """What a kept state depends on besides the parameters: a training must not go on with other data or code."""
-    texts = [path for split in ("train", "val") for path in (layout.captions(split), *layout.questions(split))]
-    data = [*texts, layout.checkpoint(layout.START, task, 0) / "model.safetensors"]
+    data = [*layout.learnt_from(), layout.checkpoint(layout.START, task, 0) / "model.safetensors"]
     code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
     return [*(sha256(file) for file in [*data, *code]), torch.__version__]

@@ -20,21 +20,27 @@ from vltune.training.scratch import WORK
 
 
 def draw(method: str, trial: int, seed: int) -> dict[str, float]:
-    """Draw the searched values of a trial, three digits each.
+    """Draw the searched values of a trial, three digits each: a low-discrepancy sequence from the middle of the ranges.
 
     A trial depends on its number alone, so more trials go on where fewer ended, and it lies at the same place of the range of
-    every method.
+    every method that searches as many values. Seeds other than 0 begin elsewhere.
 
-    Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 2.
+    Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 5 (low-discrepancy sequences
+    instead of random points); Roberts 2018, The Unreasonable Effectiveness of Quasirandom Sequences (the sequence R).
     """
-    shares = {name: numpy_generator(seed, f"trial {trial} of {name}").random() for name in interface.searchable(method)}
-    return {name: float(f"{one.at(shares[name]):.3g}") for name, one in interface.searchable(method).items()}
+    ranges = interface.searchable(method)
+    first = numpy_generator(seed, "first trial").random(len(ranges)) if seed else [0.5] * len(ranges)
+    base = 2.0  # becomes the root of x^(d + 1) = x + 1, in d dimensions
+    for _ in range(50):
+        base = (1 + base) ** (1 / (len(ranges) + 1))
+    shares = [(begin + trial / base ** (place + 1)) % 1 for place, begin in enumerate(first)]
+    return {name: float(f"{one.at(share):.3g}") for share, (name, one) in zip(shares, ranges.items(), strict=True)}
 
 
 def conditions(method: str, settings: interface.Settings, task: str, train: Train) -> str:
     """Hash what the trials of a method share, and what must be equal for two of them to be compared."""
     rest = settings.model_dump(exclude=set(interface.searchable(method)))
-    texts = [sha256(path) for split in ("train", "val") for path in (layout.captions(split), *layout.questions(split))]
+    texts = [sha256(path) for path in layout.learnt_from()]
     return fingerprint([method, task, rest, train.model_dump(), base_of(DECODER, read_json(FEATURES / "signature.json")), texts])
 
 

@@ -26,7 +26,8 @@ def write_start(task: str, settings: Align) -> None:
     words = weigh(read_captions(RAW / "captions_train.json"))
     embeddings = align.word_embeddings(words, Tokenizer(DECODER), captioner.decoder)
     spread = settings.scale * captioner.decoder.embedding.weight.std().item()
-    align.start(captioner.connector, features, words, embeddings, spread, settings.ridge, settings.max_images)
+    align.start(captioner.connector, features, words, embeddings, spread, settings.places, settings.ridge,
+                settings.word_ridge, settings.max_images)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(captioner, []), {
         "method": START, "attach": BARE, "task": task, "seed": 0, "step": 0,
         "settings": {"learning_rate": 0.0, "connector_learning_rate": 0.0},

@@ -56,7 +56,7 @@ def described(folder: Path) -> dict[str, Any]:
     content = read_json(path)
     fields(path, "the whole", 0, content, ("attach", "settings", "base", "trained_parameters"))
     fields(path, "base", 0, content["base"], ("decoder", "features"))
-    fields(path, "base.features", 0, content["base"]["features"], ("image_size", "tokens", "width", "precision"))
+    fields(path, "base.features", 0, content["base"]["features"], ("image_size", "tokens", "width", "pooling", "precision"))
     return content
 
 
@@ -98,7 +98,7 @@ class Eye:
         signature = described(folder)["base"]["features"]
         self.size = signature["image_size"]
         precision = PRECISIONS.get(signature["precision"], signature["precision"])
-        self.encoder, here = encoder.load(root / ENCODER, self.size, math.isqrt(signature["tokens"]), precision)
+        self.encoder, here = encoder.load(root / ENCODER, self.size, math.isqrt(signature["tokens"]), signature["pooling"], precision)
         if here != signature:
             raise InputError(f"{folder}: trained with another encoder: {checkpoint.difference(signature, here)}")
 
