@@ -23,7 +23,7 @@ SITES = ("after_attention", "after_mlp")
 class Config(Settings):
     """Section `adapter`: the width of the bottleneck."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.002, 0.032)]
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0015, 0.024)]
     bottleneck: int = Field(ge=1, le=65536)
 
 

@@ -18,7 +18,7 @@ from vltune.model.decoder import Decoder, Shape
 class Config(Settings):
     """Section `full`: nothing but the learning rates."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000125, 0.002)]
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0001, 0.0016)]
 
 
 def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface

@@ -46,7 +46,7 @@ class Settings(Section):
     """The fields that every method's `Config` has; a method that has something to train gives `learning_rate` its range."""
 
     learning_rate: float = Field(ge=0)
-    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0002, 0.0032)]
+    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000175, 0.0028)]
 
 
 def names() -> list[str]:

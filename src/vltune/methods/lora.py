@@ -26,7 +26,7 @@ SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention",
 class Config(Settings):
     """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00125, 0.02)]
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
     rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)

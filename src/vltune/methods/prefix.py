@@ -26,7 +26,7 @@ SIZE = "length"
 class Config(Settings):
     """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.015, 0.24)]
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0125, 0.2)]
     length: int = Field(ge=1, le=4096)
     reparametrization: int = Field(ge=0, le=65536)
     scale: float = Field(gt=0)  # standard deviation of the start; has no effect with reparametrization
