@@ -14,6 +14,7 @@ from results import ACCURACY, CIDER, METHODS, SIGNATURE, TYPES, write_questions_
 from vltune import layout
 from vltune.errors import InputError
 from vltune.files import sha256, write_json
+from vltune.metrics import tuning
 from vltune.params import choice
 from vltune.report import charts, gallery, runs, tables, verdicts
 from vltune.report.comparing import compare
@@ -130,7 +131,7 @@ def test_tables_have_their_forms() -> None:
 def test_everything_but_the_timings_repeats() -> None:
     report(METHODS, ["caption"], [0])
     first = hashes()
-    assert len(first) == 12
+    assert len(first) == 13
     for method in METHODS:
         write_run(method, seconds=123.0)
     report(METHODS, ["caption"], [0])
@@ -144,6 +145,21 @@ def test_missing_runs_are_left_out_and_named() -> None:
     assert "prefix" not in {row["method"] for row in rows("metrics/comparison.csv")}
     for page in ("metrics/comparison.md", "plots/report.html"):
         assert re.search(r"Missing runs, left out: `?data/results/prefix/caption-0.json", Path(page).read_text())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_the_search_is_shown_where_there_was_one() -> None:
+    report(METHODS, ["caption"], [0])
+    assert "Tuning" not in Path("plots/report.html").read_text()
+    before = Path("plots/tuning.png").read_bytes()
+    facts = {"task": "caption", "steps": 60, "seed": 0, "seconds": 1.0, "note": "", "conditions": "0"}
+    tuning.write_trials(Path("results/search.csv"), [
+        {"method": method, "trial": trial, "learning_rate": 0.001 * (trial + 1), "val_loss": loss - trial / 4, **facts}
+        for method, loss in (("lora", 1.5), ("full", 1.25)) for trial in range(2)])
+    report(METHODS, ["caption"], [0])
+    page = re.sub(r"\s+", " ", Path("plots/report.html").read_text())
+    assert "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>" in page
+    assert Path("plots/tuning.png").read_bytes() != before
 
 
 @pytest.mark.usefixtures("workspace")

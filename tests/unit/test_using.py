@@ -24,7 +24,7 @@ def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @torch.inference_mode()
 def logits(captioner: Captioner) -> torch.Tensor:
-    features = torch.randn(2, 4, 32, generator=torch.Generator().manual_seed(1))
+    features = torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
     x = captioner.embed_images(features)
     hidden = captioner.decoder(x, torch.arange(4).expand(2, 4), torch.ones(4, 4, dtype=torch.bool).tril().expand(2, 1, 4, 4))
     return captioner.decoder.logits(hidden)
