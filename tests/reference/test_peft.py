@@ -141,7 +141,7 @@ def greedy(captioner: Captioner, features: torch.Tensor, end: int, length: int) 
 def test_merged_and_unmerged_say_the_same(root: Path) -> None:
     base = using.Base(root, "float32")
     captioner = base.captioner("lora", "caption", 0)
-    features = torch.randn(100, 4, 32, generator=torch.Generator().manual_seed(7))
+    features = torch.randn(100, 4, 64, generator=torch.Generator().manual_seed(7))
     with torch.inference_mode():
         before = greedy(captioner, features, base.tokenizer.end, 12)
     merge.merge(captioner, base, using.find(root, "lora", "caption", 0))
