@@ -30,7 +30,7 @@ from vltune.model.tensors import read_tensors
 from vltune.params import load
 from vltune.training import optimizer as adamw
 
-IMAGE_TOKENS, FEATURE_WIDTH = 16, 384
+IMAGE_TOKENS, FEATURE_WIDTH, WORDS = 16, 768, 431
 
 
 def batches(rows: int, words: int, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,7 +44,7 @@ def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dt
     """Build a step of vltune."""
     decoder = load_decoder(DECODER).to(dtype)
     names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
-    captioner = Captioner(Connector(FEATURE_WIDTH, decoder.shape.width, IMAGE_TOKENS), decoder, dtype).train()
+    captioner = Captioner(Connector(FEATURE_WIDTH, WORDS, decoder.shape.width, IMAGE_TOKENS), decoder, dtype).train()
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, captioner.connector, 1e-3, 1e-3, 0.01)
     parameters = [*trained.values(), *captioner.connector.parameters()]

@@ -30,8 +30,8 @@ def make(tiny: Path) -> None:
     for split, count in (("train", 12), ("val", 5)):
         write_split(split, count)
     write_json(layout.FEATURES / "signature.json", SIGNATURE)
-    write_start("caption", Align(ridge=0.01, word_ridge=1.0, scale=6.0, places=0.3, max_images=10))
-    write_start("vqa", Align(ridge=0.01, word_ridge=1.0, scale=6.0, places=0.3, max_images=10))
+    write_start("caption", Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10))
+    write_start("vqa", Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10))
 
 
 def write_split(split: str, count: int) -> None:

@@ -25,12 +25,15 @@ class Preprocess(Section):
 
 
 class Align(Section):
-    """Section `align`: the ridge penalties of features and of words (shares of the mean variance), images' number, how much
-    larger than word embeddings image tokens are (larger ones are heard sooner), and how large beside them the offsets of the
-    places are."""
+    """Section `align`: the ridge penalty (a share of the features' mean variance), how many words an image token may be made
+    of, how evenly frequent and rare ones are read (0 as the regression gives them, 1 all with the same spread), the spread of
+    their scores before the softmax (the larger, the more a token is a single word), how much larger the words are than in a
+    text, how large beside them the offsets of the places are, and the images' number."""
 
     ridge: float = Field(gt=0)
-    word_ridge: float = Field(gt=0)
+    words: int = Field(ge=2)
+    evenness: float = Field(ge=0, le=1)
+    sharpness: float = Field(gt=0)
     scale: float = Field(gt=0)
     places: float = Field(ge=0)
     max_images: int = Field(ge=2)

@@ -1,4 +1,4 @@
-"""The closed-form start: it finds the words' directions, for small things as well as for the background."""
+"""The closed-form start: image tokens are made of the right words, for small things as well as for the background."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from vltune.data.words import Words
 from vltune.model.connector import Connector
+from vltune.sections import Align
 from vltune.training import align
 
 IMAGES, TOKENS, WIDTH, THINGS, COLOURS = 400, 9, 40, 12, 6
@@ -30,7 +31,7 @@ class Drawn:
         return self.tokens[ids]
 
 
-def started() -> tuple[Drawn, torch.Tensor, torch.Tensor, torch.Tensor]:
+def started(evenness: float = 0.5) -> tuple[Drawn, torch.Tensor, Connector, torch.Tensor]:
     chance = torch.Generator().manual_seed(0)
     drawn = Drawn(chance)
     said = zip(drawn.thing.tolist(), drawn.colour.tolist(), drawn.place.tolist(), strict=True)
@@ -38,44 +39,46 @@ def started() -> tuple[Drawn, torch.Tensor, torch.Tensor, torch.Tensor]:
                   [{thing: 0.6, colour: 0.3, PLACES + place: 0.1} for thing, colour, place in said])
     embeddings = torch.randn(PLACES + TOKENS, 32, generator=chance) + 5  # all words share a direction, as in a real table
     embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]  # and those of colours are much alike
-    connector = Connector(WIDTH, 32, TOKENS)
-    align.start(connector, drawn, words, embeddings, 2.0, 0.3, 0.01, 1.0, IMAGES)
-    mapped = connector.projector(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))).detach()
-    return drawn, mapped, connector.position.detach(), F.normalize(embeddings - embeddings.mean(0), dim=-1)
+    connector = Connector(WIDTH, len(words.vocabulary), 32, TOKENS)
+    align.start(connector, drawn, words, embeddings, Align(ridge=0.01, words=100, evenness=evenness, sharpness=4.0, scale=2.0, places=0.3,
+                                                           max_images=IMAGES))
+    read = connector.reader(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))).softmax(-1).detach()  # [n, k, v]
+    return drawn, read, connector, embeddings
 
 
-def test_a_token_points_to_the_word_of_what_it_shows() -> None:
-    drawn, mapped, _, words = started()
-    things = mapped[torch.arange(IMAGES), drawn.place] @ words[:THINGS].T
-    assert (things.argmax(1) == drawn.thing).float().mean() > 0.95
-    elsewhere = mapped[torch.arange(IMAGES), (drawn.place + 1) % TOKENS] @ words[THINGS:PLACES].T
-    assert (elsewhere.argmax(1) + THINGS == drawn.colour).float().mean() > 0.95
+def test_a_token_is_the_word_of_what_it_shows() -> None:
+    drawn, read, _, _ = started()
+    things = read[torch.arange(IMAGES), drawn.place]
+    assert (things[:, :THINGS].argmax(1) == drawn.thing).float().mean() > 0.95
+    elsewhere = read[torch.arange(IMAGES), (drawn.place + 1) % TOKENS]
+    assert (elsewhere[:, THINGS:PLACES].argmax(1) + THINGS == drawn.colour).float().mean() > 0.95
+    assert read.max(-1).values.mean() > 0.7
 
 
-def test_words_that_are_much_alike_are_told_apart() -> None:
-    embeddings = torch.randn(20, 32, generator=torch.Generator().manual_seed(0))
-    embeddings[12:] = embeddings[12] + 0.4 * embeddings[12:]  # as those of colours are
-    unit = F.normalize(embeddings - embeddings.mean(0), dim=-1)
+def test_evenness_gives_the_scores_of_all_words_one_spread() -> None:
+    def ratio(evenness: float) -> float:
+        drawn, _, connector, _ = started(evenness)
+        scores = connector.reader(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))).detach()
+        spreads = scores.flatten(0, 1).std(0)
+        return (spreads.max() / spreads.min()).item()
 
-    def heard(word_ridge: float) -> float:
-        """How loud another word is heard at most, as a share of the word itself."""
-        products = align._directions(embeddings, word_ridge)[12:] @ unit[12:].T
-        return ((products / products.diagonal()[:, None]) - torch.eye(8)).max().item()
+    assert abs(ratio(1.0) - 1) < 1e-3
+    assert 1.01 < ratio(0.5) < ratio(0.0)
 
-    assert heard(1e6) > 0.8  # the largest penalty leaves the embeddings themselves
-    assert heard(0.01) < 0.2
+
+def test_image_tokens_are_means_of_word_embeddings() -> None:
+    drawn, read, connector, embeddings = started()
+    with torch.no_grad():
+        tokens = connector(torch.from_numpy(drawn.tokens))
+    torch.testing.assert_close(tokens, 2 * read @ embeddings + connector.position.detach())
 
 
 def test_a_place_points_to_the_word_that_is_said_of_things_there() -> None:
-    _, _, offsets, words = started()
+    _, _, connector, embeddings = started()
+    words = F.normalize(embeddings - embeddings.mean(0), dim=-1)
+    offsets = connector.position.detach()
     assert (offsets @ words[PLACES:].T).argmax(1).equal(torch.arange(TOKENS))
-
-
-def test_image_tokens_have_the_asked_spread_around_zero() -> None:
-    _, mapped, offsets, _ = started()
-    torch.testing.assert_close(mapped.std(), torch.tensor(2.0), rtol=1e-3, atol=0)
-    torch.testing.assert_close(offsets.std(), torch.tensor(0.6), rtol=1e-3, atol=0)
-    assert mapped.mean((0, 1)).abs().max() < 0.05
+    torch.testing.assert_close(offsets.std(), 0.3 * connector.words.weight.std(), rtol=1e-3, atol=0)
 
 
 def test_an_image_of_equal_tokens_gives_numbers() -> None:

@@ -31,7 +31,7 @@ def test_the_mask_keeps_texts_apart() -> None:
 
 
 def test_together_equals_alone(tiny: Path) -> None:
-    captioner = checkpoint.build(tiny / "decoder", 3, 8, torch.float32).eval()
+    captioner = checkpoint.build(tiny / "decoder", 3, 8, 5, torch.float32).eval()
     torch.manual_seed(0)
     captioner.connector.projector.weight.data.normal_()
     features = torch.randn(2, 3, 8)

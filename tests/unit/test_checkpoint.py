@@ -23,7 +23,7 @@ def saved(tiny: Path, tmp_path: Path) -> Path:
     from vltune.methods import interface
     from vltune.params import check
 
-    captioner = checkpoint.build(tiny / "decoder", 4, 32, torch.float32)
+    captioner = checkpoint.build(tiny / "decoder", 4, 32, 5, torch.float32)
     settings = check(interface.module("lora").Config, "lora", LORA)
     names = interface.attach(captioner.decoder, "lora", settings, torch.Generator().manual_seed(0))
     checkpoint.write(tmp_path / "run", checkpoint.tensors_of(captioner, names), {
@@ -51,9 +51,9 @@ def test_another_decoder_is_named(saved: Path, tiny: Path) -> None:
 
 
 def test_a_start_of_another_base_says_what_to_run(saved: Path, tiny: Path) -> None:
-    captioner = checkpoint.build(tiny / "decoder", 4, 32, torch.float32)
+    base = checkpoint.base_of(tiny / "decoder", SIGNATURE | {"tokens": 9})
     with pytest.raises(InputError, match=r"aligned for another base: features\.tokens was 4, here it is 9; run align again"):
-        checkpoint.put_start(captioner, saved, checkpoint.base_of(tiny / "decoder", SIGNATURE | {"tokens": 9}))
+        checkpoint.begin(saved, tiny / "decoder", base, torch.float32)
 
 
 def test_a_missing_and_a_cut_checkpoint_are_named(saved: Path, tiny: Path) -> None:

@@ -16,7 +16,6 @@ from vltune.files import fingerprint, read_json
 from vltune.folders import replaced
 from vltune.layout import DECODER, START
 from vltune.methods import interface
-from vltune.model.connector import Connector
 from vltune.model.decoder import Decoder
 from vltune.model.huggingface_peft import peft_name, settings_of
 from vltune.model.loading import compare, read_shape
@@ -47,7 +46,7 @@ def main(folder: Path, out: Path, task: str, root: Path) -> None:
     parameters = interface.trained_parameters(decoder, names)
     compare({peft_name(name): one for name, one in parameters.items()}, adapter, folder / "adapter_model.safetensors")
     tensors = {f"decoder.{name}": adapter[peft_name(name)].float() for name in names}
-    tensors |= {f"connector.{name}": one for name, one in connector(folder, start, base, decoder.shape.width).items()}
+    tensors |= connector(folder, start, base, decoder.shape.width)
     trained = sum(one.numel() for one in parameters.values())
     of_decoder = sum(p.numel() for name, p in decoder.named_parameters() if name not in parameters)
     with replaced(out) as part:
@@ -82,13 +81,13 @@ def attached(root: Path, method: str, settings: interface.Settings) -> tuple[Dec
 
 def connector(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
     """Read the connector of a folder, or that of the start if the folder has none."""
-    expected = Connector(base["features"]["width"], width, base["features"]["tokens"]).state_dict()
     path = folder / "connector.safetensors"
     if path.is_file():
-        found = read_tensors(path)
+        found = {f"connector.{name}": one for name, one in read_tensors(path).items()}
     else:
         sys.stderr.write(f"{folder} has no connector.safetensors: the connector of {start} is taken\n")
         path = start / "model.safetensors"
-        found = {name.removeprefix("connector."): one for name, one in read_tensors(path).items()}
-    compare(expected, found, path)
+        found = read_tensors(path)
+    expected = checkpoint.connector_for(base, found, width).state_dict()
+    compare({f"connector.{name}": one for name, one in expected.items()}, found, path)
     return found

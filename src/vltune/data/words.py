@@ -21,17 +21,19 @@ class Words:
     weights: list[dict[int, float]]
 
 
-def weigh(captions: Captions) -> Words:
+def weigh(captions: Captions, most: int) -> Words:
     """Weigh each word of an image's captions by tf-idf, document frequencies counted over images.
 
-    Words of half of all images or more (articles, "on", "background") tell nothing and get no weight.
+    Words of half of all images or more (articles, "on", "background") tell nothing and get no weight; of the others the `most`
+    frequent are kept.
 
     Source: Sparck Jones 1972 for inverse document frequency.
     """
     per_image = {i: Counter(word for text in texts for word in WORD.findall(text.lower()))
                  for i, texts in captions.by_image().items()}
     frequency = Counter(word for words in per_image.values() for word in words)
-    vocabulary = sorted(word for word, count in frequency.items() if count < len(per_image) / 2 or len(per_image) < 3)
+    telling = [word for word, count in sorted(frequency.items()) if count < len(per_image) / 2 or len(per_image) < 3]
+    vocabulary = sorted(sorted(telling, key=frequency.__getitem__, reverse=True)[:most])
     index = {word: i for i, word in enumerate(vocabulary)}
     weights = []
     for words in per_image.values():

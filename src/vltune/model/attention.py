@@ -52,14 +52,18 @@ class Cache:
 
     def select(self, rows: Tensor) -> None:
         """Keep the given rows of the batch, in their order; a row may be taken several times."""
-        for i, (keys, values) in enumerate(self.layers):
-            self.layers[i] = (_take(keys, rows, self.length), _take(values, rows, self.length))
+        self.layers = self.taken(rows, self.capacity).layers
 
-
-def _take(store: Tensor, rows: Tensor, length: int) -> Tensor:
-    taken = store.new_empty((len(rows), *store.shape[1:]))
-    taken[:, :, :length] = store[rows, :, :length]  # what lies behind is not written yet
-    return taken
+    def taken(self, rows: Tensor, capacity: int) -> Cache:
+        """Give a cache of the given rows with room for `capacity` tokens in all; this one stays as it is."""
+        other = Cache(capacity)
+        other.length = self.length
+        for stores in self.layers:
+            new = [store.new_empty((len(rows), store.shape[1], capacity, store.shape[3])) for store in stores]
+            for one, store in zip(new, stores, strict=True):
+                one[:, :, :self.length] = store[rows, :, :self.length]  # what lies behind is not written yet
+            other.layers.append((new[0], new[1]))
+        return other
 
 
 def rotation(positions: Tensor, head_width: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

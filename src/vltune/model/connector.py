@@ -1,6 +1,6 @@
-"""From image features to the decoder's embedding space: a projector and a position table.
+"""From image features to the decoder's embedding space: a reader of words, a projector and a position table.
 
-Shapes: n images, k image tokens, w feature width, d embedding width.
+Shapes: n images, k image tokens, w feature width, v words, d embedding width.
 """
 
 from __future__ import annotations
@@ -10,17 +10,24 @@ from torch import Tensor, nn
 
 
 class Connector(nn.Module):
-    """LayerNorm, a linear map, and a learnt offset for every place in the token grid."""
+    """LayerNorm, then the sum of words, a linear map, and a learnt offset for every place in the token grid.
 
-    def __init__(self, feature_width: int, width: int, image_tokens: int) -> None:
-        """Start at zero; `training.align` gives the projector its start."""
+    The words are a softmax over the words of the captions, times their embeddings: what the decoder can do with a text it can
+    then do with an image, as to say whether a thing that is asked for is there. The linear map keeps what no word says.
+    """
+
+    def __init__(self, feature_width: int, words: int, width: int, image_tokens: int) -> None:
+        """Start at zero; `training.align` gives reader, words and positions their start."""
         super().__init__()
         self.norm = nn.LayerNorm(feature_width)
+        self.reader = nn.Linear(feature_width, words)
+        self.words = nn.Linear(words, width, bias=False)
         self.projector = nn.Linear(feature_width, width)
         self.position = nn.Parameter(torch.zeros(image_tokens, width))
-        nn.init.zeros_(self.projector.weight)
-        nn.init.zeros_(self.projector.bias)
+        for one in (self.reader.weight, self.reader.bias, self.words.weight, self.projector.weight, self.projector.bias):
+            nn.init.zeros_(one)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [b, k, w] to image tokens [b, k, d], in float32."""
-        return self.projector(self.norm(features.float())) + self.position
+        x = self.norm(features.float())
+        return self.words(self.reader(x).softmax(-1)) + self.projector(x) + self.position

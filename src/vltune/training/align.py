@@ -1,7 +1,7 @@
-"""The closed-form start of the connector: image tokens that point where the words of the captions lie.
+"""The closed-form start of the connector: image tokens made of the words of the captions.
 
 A random projector gives the decoder noise, and it learns the form of captions while it ignores the image for hundreds
-of steps. The start costs seconds: ridge regression of the embeddings of each image's words on its features.
+of steps. The start costs seconds: ridge regression of each image's words on its features.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from vltune.data.tokens import Tokenizer
 from vltune.data.words import Words
 from vltune.model.connector import Connector
 from vltune.model.decoder import Decoder
+from vltune.sections import Align
 
 
 def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Tensor:
@@ -24,55 +25,42 @@ def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Ten
     return torch.stack([table[ids].mean(0) for ids in tokenizer.encode_all([f" {word}" for word in words.vocabulary])])
 
 
-def start(
-    connector: Connector, features: Features, words: Words, embeddings: Tensor, spread: float, places: float, ridge: float,
-    word_ridge: float, max_images: int
-) -> None:
-    """Fill the connector's projector and its table of places.
+def start(connector: Connector, features: Features, words: Words, embeddings: Tensor, settings: Align) -> None:
+    """Fill the connector's reader, its words and its table of places; the projector stays at zero.
 
     Each image's words, weighed, are regressed on two means of its tokens: the plain one, which knows the background, and
     one in which a token counts by its squared distance from the image's median token, which knows the things, however
-    small. The map then serves each token by itself. A word stands for the direction whose product with the embedding of that
-    word is large and with those of all others small; the embeddings themselves, of which those of colours are nearly equal,
-    would let each colour be read as any other. The offset of a place is the mean of what is said of the images whose
-    things are there ("left", "top", of the corners "four").
+    small. The map then serves each token by itself: its scores of the words are what the softmax is taken of. A frequent
+    word's scores are spread more than a rare one's, and only they would be read; `evenness` is the power of the spread by
+    which scores are divided. The offset of a place is the mean of what is said of the images whose things are there ("left",
+    "top", of the corners "four").
 
-    Args: embeddings [v, d] of the vocabulary; spread, the standard deviation that image tokens shall have; places, that of
-        the offsets as a share of it; ridge, the penalty as a share of the features' mean variance; word_ridge, the same for
-        the words' directions (the larger, the nearer to their embeddings); max_images, how many images are used at most
-        (evenly spaced, so that memory is bounded).
+    Args: embeddings [v, d] of the vocabulary.
 
     Source: Hoerl and Kennard 1970, equation 2.1 (ridge); Merullo et al. 2023 for a linear map between the two spaces.
     """
-    chosen = np.linspace(0, len(words.ids) - 1, min(max_images, len(words.ids))).round().astype(int)
+    chosen = np.linspace(0, len(words.ids) - 1, min(settings.max_images, len(words.ids))).round().astype(int)
     known = [i for i in chosen if words.ids[i] in features.row]
     x = F.layer_norm(torch.from_numpy(features.take([words.ids[i] for i in known])).float(), (features.width,))  # [n, k, w]
-    weights = torch.zeros(len(known), len(words.vocabulary))
+    said = torch.zeros(len(known), len(words.vocabulary))
     for row, i in enumerate(known):
         for word, weight in words.weights[i].items():
-            weights[row, word] = weight
+            said[row, word] = weight
+    said = _centred(said)  # [n, v]
     mean = x.mean((0, 1))
     x = x - mean
     share = _shares(x)
-    said = _centred(weights @ _directions(embeddings, word_ridge))  # [n, d]
     seen = [_centred(x.mean(1)), _centred((x * share[..., None]).sum(1))]  # [n, w] each
-    weight = regress(torch.cat(seen), said.repeat(len(seen), 1), ridge)  # [w, d]
-    gain = spread / (x @ weight).std()
-    place = _centred(share.t() @ said / share.sum(0)[:, None])  # [k, d]
+    reader = regress(torch.cat(seen), said.repeat(len(seen), 1), settings.ridge)  # [w, v]
+    reader = reader / (x @ reader).flatten(0, 1).std(0).clamp(min=1e-9) ** settings.evenness
+    reader = reader * (settings.sharpness / (x @ reader).std().clamp(min=1e-9))
+    table = settings.scale * embeddings
+    place = _centred(share.t() @ (said @ table) / share.sum(0)[:, None])  # [k, d]
     with torch.no_grad():
-        connector.projector.weight.copy_(weight.t() * gain)
-        connector.projector.bias.copy_(-(mean @ weight) * gain)
-        connector.position.copy_(place * (places * spread / place.std().clamp(min=1e-9)))  # of a single place there is nothing to say
-
-
-def _directions(embeddings: Tensor, ridge: float) -> Tensor:
-    """Give each word of [v, d] the direction in which it is told from the others, [v, d].
-
-    Embeddings count as unit vectors u around their common mean, so that a long one counts no more than another; the
-    directions are the rows of u (u'u + penalty)^-1, which without the penalty are the dual basis.
-    """
-    unit = F.normalize(embeddings - embeddings.mean(0), dim=-1)
-    return torch.linalg.solve(_penalised(unit, ridge), unit.t().double()).t().float()
+        connector.reader.weight.copy_(reader.t())
+        connector.reader.bias.copy_(-(mean @ reader))
+        connector.words.weight.copy_(table.t())
+        connector.position.copy_(place * (settings.places * table.std() / place.std().clamp(min=1e-9)))  # a single place says nothing
 
 
 def _shares(x: Tensor) -> Tensor:
@@ -90,9 +78,6 @@ def regress(x: Tensor, y: Tensor, ridge: float) -> Tensor:
 
     Source: Hoerl and Kennard 1970, equation 2.1, the penalty in units of the mean variance of x.
     """
-    return torch.linalg.solve(_penalised(x, ridge), (x.t() @ y).double()).float()
-
-
-def _penalised(x: Tensor, ridge: float) -> Tensor:
     gram = (x.t() @ x).double()
-    return gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    penalty = ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    return torch.linalg.solve(gram + penalty, (x.t() @ y).double()).float()

@@ -16,6 +16,7 @@ from vltune.model.attention import Cache
 from vltune.model.captioner import Captioner
 from vltune.model.generate import generate, read
 
+TOGETHER = 200  # questions that are answered together
 AT_ONCE = 8  # questions that are ranked together: each scores every candidate
 
 
@@ -28,14 +29,20 @@ def answer(
     Args: features [b, k, w]; questions, those of each of the b images.
     Returns: the answers in the same order.
     """
-    asked = [question for group in questions for question in group]
-    if not asked:
-        return [[] for _ in questions]
-    x, valid = _prompts(captioner, asked, tokenizer)
-    cache = _read_images(captioner, features, questions, x.shape[1] + max_new_tokens)
-    found = generate(captioner.decoder, x, valid, tokenizer.end, 1, 1.0, max_new_tokens, cache)
-    said = iter([tokenizer.decode(ids) for ids in found])
-    return [[next(said) for _ in group] for group in questions]
+    owners = [i for i, group in enumerate(questions) for _ in group]
+    ids = tokenizer.encode_all([question for group in questions for question in group])
+    images = _read_images(captioner, features)
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # those of like length together: less padding
+    said = [""] * len(ids)
+    for start in range(0, len(ids), TOGETHER):
+        chosen = order[start:start + TOGETHER]
+        x, valid = _prompts(captioner, [ids[i] for i in chosen])
+        cache = images.taken(torch.tensor([owners[i] for i in chosen], device=x.device), images.length + x.shape[1] + max_new_tokens)
+        found = generate(captioner.decoder, x, valid, tokenizer.end, 1, 1.0, max_new_tokens, cache)
+        for i, one in zip(chosen, found, strict=True):
+            said[i] = tokenizer.decode(one)
+    waiting = iter(said)
+    return [[next(waiting) for _ in group] for group in questions]
 
 
 @torch.inference_mode()
@@ -66,8 +73,9 @@ def _scores(captioner: Captioner, features: Tensor, group: Sequence[str], tokeni
     owner = torch.tensor([i for i, candidate in enumerate(ids) for _ in candidate], device=device)
     follow = torch.tensor([one for candidate in ids for one in [*candidate[1:], tokenizer.end]], device=device)
     offset = torch.tensor([i for candidate in ids for i in range(len(candidate))], device=device)
-    x, valid = _prompts(captioner, group, tokenizer)
-    cache = _read_images(captioner, features, [group], x.shape[1] + len(flat))
+    x, valid = _prompts(captioner, tokenizer.encode_all(group))
+    images = _read_images(captioner, features)
+    cache = images.taken(torch.zeros(len(group), dtype=torch.int64, device=device), images.length + x.shape[1] + len(flat))
     hidden, seen = read(decoder, x, valid, cache)
     first = decoder.logits(hidden).float().log_softmax(-1)  # [q, vocabulary]
     scores = first[:, [candidate[0] for candidate in ids]]
@@ -81,20 +89,17 @@ def _scores(captioner: Captioner, features: Tensor, group: Sequence[str], tokeni
     return scores
 
 
-def _prompts(captioner: Captioner, asked: Sequence[str], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+def _prompts(captioner: Captioner, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Embed prompts, padded on the left: [q, t, d], and which tokens count, bool [q, t]."""
-    ids = tokenizer.encode_all(asked)
     longest, device = max(map(len, ids)), captioner.decoder.embedding.weight.device
-    tokens = torch.tensor([[0] * (longest - len(one)) + one for one in ids], device=device)
+    tokens = torch.tensor([[0] * (longest - len(one)) + [*one] for one in ids], device=device)
     valid = torch.tensor([[False] * (longest - len(one)) + [True] * len(one) for one in ids], device=device)
     return captioner.decoder.embed(tokens, captioner.dtype), valid
 
 
-def _read_images(captioner: Captioner, features: Tensor, questions: Sequence[Sequence[str]], room: int) -> Cache:
-    """Read the image tokens once an image, then repeat them for its questions: a cache of q rows with room for more tokens."""
+def _read_images(captioner: Captioner, features: Tensor) -> Cache:
+    """Read the image tokens of b images: a cache of b rows, to take rows of for their questions."""
     x = captioner.embed_images(features)  # [b, k, d]
-    cache = Cache(x.shape[1] + room)
+    cache = Cache(x.shape[1])
     read(captioner.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device), cache)
-    owners = [i for i, group in enumerate(questions) for _ in group]
-    cache.select(torch.tensor(owners, device=x.device))
     return cache

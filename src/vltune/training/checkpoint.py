@@ -55,10 +55,10 @@ def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
     return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
 
 
-def build(decoder_folder: Path, tokens: int, width: int, dtype: torch.dtype) -> Captioner:
+def build(decoder_folder: Path, tokens: int, width: int, words: int, dtype: torch.dtype) -> Captioner:
     """Build a captioner with the pretrained decoder, in `dtype`, and an empty connector for k `tokens` of `width`."""
     decoder = load_decoder(decoder_folder).to(dtype)
-    return Captioner(Connector(width, decoder.shape.width, tokens), decoder, dtype)
+    return Captioner(Connector(width, words, decoder.shape.width, tokens), decoder, dtype)
 
 
 def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
@@ -75,28 +75,39 @@ def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtyp
     description = read_json(folder / "checkpoint.json")
     if description["base"] != base:
         raise InputError(f"{folder}: trained on another base: {difference(description['base'], base)}")
-    grid, width = base["features"]["tokens"], base["features"]["width"]
-    captioner = Captioner(Connector(width, decoder.shape.width, grid), share(decoder), dtype)
+    path = folder / "model.safetensors"
+    tensors = read_tensors(path)
+    captioner = Captioner(connector_for(base, tensors, decoder.shape.width), share(decoder), dtype)
     method = interface.module(description["attach"])
     settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
     names = interface.attach(captioner.decoder, description["attach"], settings, torch.Generator())
     names = interface.fold(captioner.decoder, description["attach"], names)
-    put(captioner, names, read_tensors(folder / "model.safetensors"), folder / "model.safetensors")
+    put(captioner, names, tensors, path)
     captioner.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
     return captioner.eval()
 
 
-def put_start(captioner: Captioner, folder: Path, base: dict[str, Any]) -> None:
-    """Give a captioner the connector of the start checkpoint.
+def begin(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
+    """Build the captioner that a training begins with: the decoder as it is, and the connector of the start checkpoint.
 
     Raises:
-        InputError: it was made for another base, or does not fit.
+        InputError: the start was made for another base, or does not fit.
     """
     found = read_json(folder / "checkpoint.json")["base"]
     if found != base:
         raise InputError(f"{folder}: aligned for another base: {difference(found, base)}; run align again")
     path = folder / "model.safetensors"
-    put(captioner, [], read_tensors(path), path)
+    tensors = read_tensors(path)
+    decoder = load_decoder(decoder_folder).to(dtype)
+    captioner = Captioner(connector_for(base, tensors, decoder.shape.width), decoder, dtype)
+    put(captioner, [], tensors, path)
+    return captioner
+
+
+def connector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Connector:
+    """Build the empty connector of a checkpoint's tensors, with as many words as they have (one if they have none)."""
+    words = tensors.get("connector.reader.bias", torch.empty(1))
+    return Connector(base["features"]["width"], len(words), width, base["features"]["tokens"])
 
 
 def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:

@@ -62,21 +62,23 @@ def _write_answers(captioner: Captioner, features: Features, settings: Predict, 
             groups.setdefault(one.image_id, []).append(one)
     ids, tokenizer = list(groups), Tokenizer(DECODER)
     say = _answerer(settings)
-    others = ids[len(ids) // 2:] + ids[:len(ids) // 2]  # of the images, each serves once for another one
-    right, wrong = [], []
+    others = dict(zip(ids, ids[len(ids) // 2:] + ids[:len(ids) // 2], strict=True))  # each image serves once for another one
+    said: dict[tuple[int | str, int], str] = {}  # by the image that is seen and the question
     for start in tqdm(range(0, len(ids), settings.batch_size), name, unit="batch"):
-        here = slice(start, start + settings.batch_size)
-        asked = [[one.question for one in groups[image_id]] for image_id in ids[here]]
-        for found, chosen in ((right, ids[here]), (wrong, others[here])):
-            found += [text for group in say(captioner, _take(captioner, features, chosen), asked, tokenizer) for text in group]
+        seen = ids[start:start + settings.batch_size]
+        asked = [[*groups[image_id], *groups[others[image_id]]] for image_id in seen]
+        found = say(captioner, _take(captioner, features, seen), [[one.question for one in group] for group in asked], tokenizer)
+        said |= {(image_id, one.id): text for image_id, group, texts in zip(seen, asked, found, strict=True)
+                 for one, text in zip(group, texts, strict=True)}
+    instead = {other: image_id for image_id, other in others.items()}
     rows = [one for group in groups.values() for one in group]
     different = sorted({one.question for one in rows})
     mean = torch.from_numpy(features.take(ids).mean(0, dtype="float32")).to(captioner.decoder.embedding.weight.device)
     blind = dict(zip(different, say(captioner, mean[None], [different], tokenizer)[0], strict=True))
     write_answered(file, [
-        Answered(one.id, one.image_id, files[one.image_id], one.question, one.question_type, one.answer_type, text, other,
-                 blind[one.question], one.answers)
-        for one, text, other in zip(rows, right, wrong, strict=True)])
+        Answered(one.id, one.image_id, files[one.image_id], one.question, one.question_type, one.answer_type,
+                 said[one.image_id, one.id], said[instead[one.image_id], one.id], blind[one.question], one.answers)
+        for one in rows])
 
 
 SAY = {"caption": _write_captions, "vqa": _write_answers}  # by task

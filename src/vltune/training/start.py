@@ -22,12 +22,10 @@ def write_start(task: str, settings: Align) -> None:
     """Align the connector in closed form, and write it as a checkpoint that has trained nothing."""
     deterministic()
     features = Features(FEATURES, "train")
-    captioner = checkpoint.build(DECODER, features.tokens, features.width, torch.float32)
-    words = weigh(read_captions(RAW / "captions_train.json"))
+    words = weigh(read_captions(RAW / "captions_train.json"), settings.words)
+    captioner = checkpoint.build(DECODER, features.tokens, features.width, len(words.vocabulary), torch.float32)
     embeddings = align.word_embeddings(words, Tokenizer(DECODER), captioner.decoder)
-    spread = settings.scale * captioner.decoder.embedding.weight.std().item()
-    align.start(captioner.connector, features, words, embeddings, spread, settings.places, settings.ridge,
-                settings.word_ridge, settings.max_images)
+    align.start(captioner.connector, features, words, embeddings, settings)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(captioner, []), {
         "method": START, "attach": BARE, "task": task, "seed": 0, "step": 0,
         "settings": {"learning_rate": 0.0, "connector_learning_rate": 0.0},
