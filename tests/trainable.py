@@ -20,6 +20,7 @@ from vltune.training.start import write_start
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
 TRAIN = Train(steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0, evaluations=2,
               checkpoint_seconds=0.0, precision="float32")
+ALIGN = Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10)
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 
@@ -30,8 +31,8 @@ def make(tiny: Path) -> None:
     for split, count in (("train", 12), ("val", 5)):
         write_split(split, count)
     write_json(layout.FEATURES / "signature.json", SIGNATURE)
-    write_start("caption", Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10))
-    write_start("vqa", Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10))
+    for task in ("caption", "vqa"):
+        write_start(task, ALIGN)
 
 
 def write_split(split: str, count: int) -> None:

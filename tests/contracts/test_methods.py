@@ -136,7 +136,7 @@ def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
 
 def captioner_of(decoder: Decoder) -> Captioner:
     connector = Connector(4, 5, decoder.shape.width, 2)
-    torch.nn.init.normal_(connector.projector.weight, generator=torch.Generator().manual_seed(1))
+    torch.nn.init.normal_(connector.words.weight, generator=torch.Generator().manual_seed(1))
     return Captioner(connector, decoder, torch.float32)
 
 

@@ -33,7 +33,8 @@ def test_the_mask_keeps_texts_apart() -> None:
 def test_together_equals_alone(tiny: Path) -> None:
     captioner = checkpoint.build(tiny / "decoder", 3, 8, 5, torch.float32).eval()
     torch.manual_seed(0)
-    captioner.connector.projector.weight.data.normal_()
+    captioner.connector.reader.weight.data.normal_()
+    captioner.connector.words.weight.data.normal_()
     features = torch.randn(2, 3, 8)
     texts = [[Text((), [10, 11, 2]), Text([40], [50, 2])], [Text((), [9, 2])]]
     with torch.no_grad():

@@ -18,6 +18,7 @@ from vltune.methods import interface
 from vltune.metrics.tuning import best_of_k, read_trials
 from vltune.params import read
 from vltune.training import search
+from vltune.training.start import write_start
 
 TABLE = Path("results/search.csv")
 
@@ -154,6 +155,14 @@ def test_trials_of_another_kind_are_not_mixed(project: Path) -> None:
     with pytest.raises(InputError, match=message):
         run(1, "lora")
     assert len(run(1, "adapter")) == 2
+
+
+def test_trials_from_another_start_are_not_mixed(project: Path) -> None:
+    run(1, "lora")
+    write_start("caption", trainable.ALIGN.model_copy(update={"sharpness": 2.0}))
+    assert project
+    with pytest.raises(InputError, match=r"holds trials of lora caption of 2 steps"):
+        run(2, "lora")
 
 
 def test_wrong_input_is_named(project: Path) -> None:

@@ -81,7 +81,8 @@ def check(out: Path, rows: list[dict[str, Any]], task: str, kinds: dict[str, str
     for row in rows:
         if row["task"] == task and row["method"] in kinds and (row["conditions"], row["seed"]) != (kinds[row["method"]], seed):
             raise InputError(f"{out}: holds trials of {row['method']} {task} of {row['steps']} steps and seed {row['seed']}, made with "
-                             "other steps, another seed, other data or other parameters than now; give another --out, or move it away")
+                             "other steps, another seed, other data, another start or other parameters than now; give another "
+                             "--out, or move it away")
 
 
 def record(out: Path, rows: list[dict[str, Any]]) -> None:

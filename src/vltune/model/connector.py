@@ -1,4 +1,4 @@
-"""From image features to the decoder's embedding space: a reader of words, a projector and a position table.
+"""From image features to the decoder's embedding space: a reader of words, their embeddings and a position table.
 
 Shapes: n images, k image tokens, w feature width, v words, d embedding width.
 """
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class Connector(nn.Module):
-    """LayerNorm, then the sum of words, a linear map, and a learnt offset for every place in the token grid.
+    """LayerNorm, a softmax over words, the mean of their embeddings, and a learnt offset for every place in the token grid.
 
-    The words are a softmax over the words of the captions, times their embeddings: what the decoder can do with a text it can
-    then do with an image, as to say whether a thing that is asked for is there. The linear map keeps what no word says.
+    So an image token is made of words that the decoder knows, and what it can do with a text it can do with an image, as to
+    say whether a thing that is asked for is there. Of a linear map, whose tokens lie between words, it has to learn that.
     """
 
     def __init__(self, feature_width: int, words: int, width: int, image_tokens: int) -> None:
@@ -22,12 +22,10 @@ class Connector(nn.Module):
         self.norm = nn.LayerNorm(feature_width)
         self.reader = nn.Linear(feature_width, words)
         self.words = nn.Linear(words, width, bias=False)
-        self.projector = nn.Linear(feature_width, width)
         self.position = nn.Parameter(torch.zeros(image_tokens, width))
-        for one in (self.reader.weight, self.reader.bias, self.words.weight, self.projector.weight, self.projector.bias):
+        for one in (self.reader.weight, self.reader.bias, self.words.weight):
             nn.init.zeros_(one)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features [b, k, w] to image tokens [b, k, d], in float32."""
-        x = self.norm(features.float())
-        return self.words(self.reader(x).softmax(-1)) + self.projector(x) + self.position
+        return self.words(self.reader(self.norm(features.float())).softmax(-1)) + self.position

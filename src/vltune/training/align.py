@@ -26,7 +26,7 @@ def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Ten
 
 
 def start(connector: Connector, features: Features, words: Words, embeddings: Tensor, settings: Align) -> None:
-    """Fill the connector's reader, its words and its table of places; the projector stays at zero.
+    """Fill the connector's reader, its words and its table of places.
 
     Each image's words, weighed, are regressed on two means of its tokens: the plain one, which knows the background, and
     one in which a token counts by its squared distance from the image's median token, which knows the things, however

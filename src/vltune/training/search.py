@@ -40,8 +40,9 @@ def draw(method: str, trial: int, seed: int) -> dict[str, float]:
 def conditions(method: str, settings: interface.Settings, task: str, train: Train) -> str:
     """Hash what the trials of a method share, and what must be equal for two of them to be compared."""
     rest = settings.model_dump(exclude=set(interface.searchable(method)))
-    texts = [sha256(path) for path in layout.learnt_from()]
-    return fingerprint([method, task, rest, train.model_dump(), base_of(DECODER, read_json(FEATURES / "signature.json")), texts])
+    files = [*layout.learnt_from(), layout.checkpoint(layout.START, task, 0) / "model.safetensors"]
+    base = base_of(DECODER, read_json(FEATURES / "signature.json"))
+    return fingerprint([method, task, rest, train.model_dump(), base, [sha256(path) for path in files]])
 
 
 def attempt(method: str, settings: interface.Settings, task: str, train: Train, seed: int) -> dict[str, Any]:
