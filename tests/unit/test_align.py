@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from vltune.data.words import Words
+from vltune.data.words import Words, weigh
 from vltune.model.connector import Connector
+from vltune.records import Caption, Captions, Image
 from vltune.sections import Align
 from vltune.training import align
 
@@ -79,6 +80,16 @@ def test_a_place_points_to_the_word_that_is_said_of_things_there() -> None:
     offsets = connector.position.detach()
     assert (offsets @ words[PLACES:].T).argmax(1).equal(torch.arange(TOKENS))
     torch.testing.assert_close(offsets.std(), 0.3 * connector.words.weight.std(), rtol=1e-3, atol=0)
+
+
+def test_the_most_frequent_words_are_kept_but_for_those_that_tell_nothing() -> None:
+    texts = ["a red cat", "a red dog", "a blue cat", "a green cow", "a green cat", "a blue hen", "a pink hen", "a pink pig"]
+    captions = Captions([Image(i, f"{i}.png") for i in range(8)], [Caption(i, i, text) for i, text in enumerate(texts)])
+    assert weigh(captions, 100).vocabulary == ["blue", "cat", "cow", "dog", "green", "hen", "pig", "pink", "red"]
+    words = weigh(captions, 2)
+    assert words.vocabulary == ["blue", "cat"]
+    assert words.weights[0] == {1: 1.0}
+    assert words.weights[3] == {}
 
 
 def test_an_image_of_equal_tokens_gives_numbers() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+import trainable
+from vltune import layout
+from vltune.data.features import Features
 from vltune.data.tokens import Tokenizer
+from vltune.files import read_json
 from vltune.model.captioner import Captioner
 from vltune.model.generate import generate
-from vltune.training import answering, checkpoint
+from vltune.training import answering, checkpoint, predicting
 
 QUESTIONS = [["what is it?", "a b"], [], ["how many things are there here?"]]
 CANDIDATES = ["cat", "doghouse", "12", "a"]
@@ -78,3 +83,24 @@ def test_likelihoods_are_those_of_whole_rows(captioner: Captioner, tokenizer: To
 
 def test_no_question_gives_no_answer(captioner: Captioner, tokenizer: Tokenizer, features: torch.Tensor) -> None:
     assert answering.answer(captioner, features, [[], [], []], tokenizer, 5) == [[], [], []]
+
+
+def test_blind_answers_are_about_another_image_and_about_the_mean(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    trainable.make(tiny)
+    trainable.write_split("test", 5)
+
+    def tell_what_is_seen(_: object, seen: torch.Tensor, asked: list[list[str]], __: Tokenizer) -> list[list[str]]:
+        return [[f"{image.float().mean():.3f}" for _ in group] for image, group in zip(seen, asked, strict=True)]
+
+    monkeypatch.setattr(predicting, "_answerer", lambda _: tell_what_is_seen)
+    features = Features(layout.FEATURES, "test")
+    captioner = SimpleNamespace(decoder=SimpleNamespace(embedding=SimpleNamespace(weight=torch.zeros(1))))
+    predicting._write_answers(captioner, features, SimpleNamespace(batch_size=2), "run", Path("said.json"))
+    rows = read_json(Path("said.json"))
+    means = {i: f"{features.take([i]).astype('float32').mean():.3f}" for i in range(5)}
+    assert [row["answer"] for row in rows] == [means[row["image_id"]] for row in rows]
+    others = [next(i for i, mean in means.items() if mean == row["other_image"]) for row in rows]
+    assert sorted(others) == [0, 1, 2, 3, 4]  # each image serves once
+    assert all(other != row["image_id"] for other, row in zip(others, rows, strict=True))
+    assert {row["mean_image"] for row in rows} == {f"{features.take(range(5)).mean(0, dtype='float32').mean():.3f}"}

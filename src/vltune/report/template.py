@@ -81,7 +81,7 @@ alt="Line chart: training loss of every method by step, with the validation loss
 <figcaption>The checkpoint that is reported is the one with the lowest validation loss.</figcaption></figure>
 {% if tuning %}
 <h2>Tuning</h2>
-<p>Every method had the same number of short trainings, at values at the same places of ranges that span the same factor; the loss
+<p>Every method had the same number of short trainings, at values from ranges that span the same factor; the loss
 on val decided.</p>
 {{ table(tuning) }}
 <figure><img src="{{ charts.tuning }}" alt="Line chart: the least validation loss that k trials are expected to find, a line a method">
