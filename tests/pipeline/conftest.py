@@ -19,6 +19,7 @@ from vltune.params import read
 from vltune.sections import TASKS
 
 TINY = {
+    "tasks": list(TASKS),
     "method": "lora",
     "fetch": {"encoder": "tiny", "decoder": "tiny"},
     "scenes": {"image_size": 64, "concepts": 12, "train": 24, "val": 6, "test": 8},
@@ -130,12 +131,9 @@ def first_experiment(fresh: Project) -> str:
 
 @pytest.fixture(scope="session")
 def whole(fresh: Project, first_experiment: str) -> Project:
-    """The project with both tasks after `dvc repro`, committed. Tests read it; those that change something use `project`."""
+    """The project after `dvc repro`, committed. Tests read it; those that change something use `project`."""
     assert first_experiment
     fresh.run("git", "checkout", "-q", "params.yaml")
-    fresh.run("dvc", "repro")  # the default graph; what it made is kept when the questions are added to it
-    with modify_yaml(fresh.folder / "params.yaml") as content:
-        content["tasks"] = list(TASKS)
     fresh.run("dvc", "repro")
     fresh.commit()
     return fresh

@@ -25,7 +25,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: str) -> None:
     stages = stages_in(first_experiment)
-    own = ["align@caption", "train_prefix@caption-0", "predict@prefix-caption-0", "evaluate@prefix-caption-0"]
+    own = [stage.format(task) for task in TASKS
+           for stage in ("align@{}", "train_prefix@{}-0", "predict@prefix-{}-0", "evaluate@prefix-{}-0")]
     assert sorted(stages) == sorted(["fetch", "preprocess", *own, "summary"])
     assert stages[-1] == "summary"
 
