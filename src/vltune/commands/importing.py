@@ -89,5 +89,5 @@ def connector(folder: Path, start: Path, base: dict[str, Any], width: int) -> di
         path = start / "model.safetensors"
         found = read_tensors(path)
     expected = checkpoint.connector_for(base, found, width).state_dict()
-    compare({f"connector.{name}": one for name, one in expected.items()}, found, path)
+    compare(expected, {name.removeprefix("connector."): one for name, one in found.items()}, path)
     return found
