@@ -44,7 +44,7 @@ def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dt
     """Build a step of vltune."""
     decoder = load_decoder(DECODER).to(dtype)
     names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
-    captioner = Captioner(Connector(FEATURE_WIDTH, WORDS, decoder.shape.width, IMAGE_TOKENS), decoder, dtype).train()
+    captioner = Captioner(Connector(FEATURE_WIDTH, WORDS, decoder.shape.width, IMAGE_TOKENS, 0), decoder, dtype).train()
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, captioner.connector, 1e-3, 1e-3, 0.01)
     parameters = [*trained.values(), *captioner.connector.parameters()]

@@ -45,7 +45,7 @@ def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     """Write a checkpoint whose tensors are random, so that every run says something else."""
     base = root / "data/base"
     _, signature = encoder.load(base / "encoder", SIZE, GRID, "mean+deviation", "float32")
-    captioner = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, torch.float32)
+    captioner = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, 2, torch.float32)
     settings = RATES | SETTINGS[method]
     checked = check(interface.module(method).Config, method, settings)
     chance = torch.Generator().manual_seed(seed)

@@ -20,7 +20,7 @@ from vltune.training.start import write_start
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
 TRAIN = Train(steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0, evaluations=2,
               checkpoint_seconds=0.0, precision="float32")
-ALIGN = Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, max_images=10)
+ALIGN = Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, tags=2, tag_sharpness=5.0, max_images=10)
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 

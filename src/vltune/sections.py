@@ -28,7 +28,8 @@ class Align(Section):
     """Section `align`: the ridge penalty (a share of the features' mean variance), how many words an image token may be made
     of, how evenly frequent and rare ones are read (0 as the regression gives them, 1 all with the same spread), the spread of
     their scores before the softmax (the larger, the more a token is a single word), how much larger the words are than in a
-    text, how large beside them the offsets of the places are, and the images' number."""
+    text, how large beside them the offsets of the places are, how many tags an image has (0 is none), the sharpness of their
+    scores, and the images' number."""
 
     ridge: float = Field(gt=0)
     words: int = Field(ge=2)
@@ -36,6 +37,8 @@ class Align(Section):
     sharpness: float = Field(gt=0)
     scale: float = Field(gt=0)
     places: float = Field(ge=0)
+    tags: int = Field(ge=0, le=64)
+    tag_sharpness: float = Field(gt=0)
     max_images: int = Field(ge=2)
 
 

@@ -135,7 +135,7 @@ def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
 
 
 def captioner_of(decoder: Decoder) -> Captioner:
-    connector = Connector(4, 5, decoder.shape.width, 2)
+    connector = Connector(4, 5, decoder.shape.width, 2, 1)
     torch.nn.init.normal_(connector.words.weight, generator=torch.Generator().manual_seed(1))
     return Captioner(connector, decoder, torch.float32)
 
@@ -166,7 +166,7 @@ def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name:
     with pytest.raises(InputError, match=r"tensor decoder\.odd is left over"):
         checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
     write_json(tmp_path / "checkpoint.json", description | {"base": base | {"decoder": "another"}})
-    with pytest.raises(InputError, match="trained on another base: decoder was 'another'"):
+    with pytest.raises(InputError, match="made for another base: decoder was 'another'"):
         checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
 
 

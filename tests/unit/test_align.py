@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from vltune.data.words import Words, weigh
-from vltune.model.connector import Connector
+from vltune.model.connector import Connector, choose, gist, shares
 from vltune.records import Caption, Captions, Image
 from vltune.sections import Align
 from vltune.training import align
@@ -40,9 +40,9 @@ def started(evenness: float = 0.5) -> tuple[Drawn, torch.Tensor, Connector, torc
                   [{thing: 0.6, colour: 0.3, PLACES + place: 0.1} for thing, colour, place in said])
     embeddings = torch.randn(PLACES + TOKENS, 32, generator=chance) + 5  # all words share a direction, as in a real table
     embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]  # and those of colours are much alike
-    connector = Connector(WIDTH, len(words.vocabulary), 32, TOKENS)
+    connector = Connector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
     align.start(connector, drawn, words, embeddings, Align(ridge=0.01, words=100, evenness=evenness, sharpness=4.0, scale=2.0, places=0.3,
-                                                           max_images=IMAGES))
+                                                           tags=3, tag_sharpness=10.0, max_images=IMAGES))
     read = connector.reader(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))).softmax(-1).detach()  # [n, k, v]
     return drawn, read, connector, embeddings
 
@@ -71,13 +71,48 @@ def test_image_tokens_are_means_of_word_embeddings() -> None:
     drawn, read, connector, embeddings = started()
     with torch.no_grad():
         tokens = connector(torch.from_numpy(drawn.tokens))
-    torch.testing.assert_close(tokens, 2 * read @ embeddings + connector.position.detach())
+    torch.testing.assert_close(tokens[:, :TOKENS], 2 * read @ embeddings + connector.position[:TOKENS].detach())
+
+
+def test_behind_them_stand_the_words_that_are_said_of_the_whole_image() -> None:
+    drawn, _, connector, embeddings = started()
+    with torch.no_grad():
+        tags = connector(torch.from_numpy(drawn.tokens))[:, TOKENS:]
+    words = F.normalize(2 * embeddings - 2 * embeddings.mean(0), dim=-1)
+    nearest = ((tags - 2 * embeddings.mean(0)) @ words.T).argmax(-1)  # [n, 3]
+    said = torch.stack((drawn.thing, drawn.colour), dim=1)
+    assert (said[:, :, None] == nearest[:, None]).any(-1).float().mean() > 0.9
+
+
+def test_words_are_chosen_one_after_the_other() -> None:
+    scores = torch.tensor([[9.0, 0.0, 12.0, 6.0], [0.0, 9.0, 9.0, 0.0]])
+    chosen = choose(scores, 3)
+    assert chosen[0].argmax(-1).tolist() == [2, 0, 3]
+    assert chosen[0].max(-1).values.min() > 0.9
+    torch.testing.assert_close(chosen[1, 0], torch.tensor([0.0, 0.5, 0.5, 0.0]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(chosen.sum(-1), torch.ones(2, 3))
+
+
+def test_without_tags_there_are_only_the_features_tokens() -> None:
+    connector = Connector(8, 5, 6, 4, 0)
+    assert connector(torch.randn(2, 4, 8)).shape == (2, 4, 6)
+    assert {name.split(".")[0] for name, _ in connector.named_parameters()} == {"norm", "reader", "words", "position"}
+
+
+def test_the_gist_knows_what_stands_out_however_small() -> None:
+    drawn, *_ = started()
+    x = torch.from_numpy(drawn.tokens).float()
+    mean, things = gist(x).chunk(2, dim=1)
+    torch.testing.assert_close(mean, x.mean(1))
+    shown = x[torch.arange(IMAGES), drawn.place]
+    assert F.cosine_similarity(things, shown).median() > 0.9 > F.cosine_similarity(mean, shown).median()
 
 
 def test_a_place_points_to_the_word_that_is_said_of_things_there() -> None:
     _, _, connector, embeddings = started()
     words = F.normalize(embeddings - embeddings.mean(0), dim=-1)
-    offsets = connector.position.detach()
+    offsets = connector.position[:TOKENS].detach()
+    assert not connector.position[TOKENS:].any()
     assert (offsets @ words[PLACES:].T).argmax(1).equal(torch.arange(TOKENS))
     torch.testing.assert_close(offsets.std(), 0.3 * connector.words.weight.std(), rtol=1e-3, atol=0)
 
@@ -93,4 +128,4 @@ def test_the_most_frequent_words_are_kept_but_for_those_that_tell_nothing() -> N
 
 
 def test_an_image_of_equal_tokens_gives_numbers() -> None:
-    assert align._shares(torch.ones(2, 4, 3)).equal(torch.full((2, 4), 0.25))
+    assert shares(torch.ones(2, 4, 3)).equal(torch.full((2, 4), 0.25))

@@ -23,8 +23,8 @@ CANDIDATES = ["cat", "doghouse", "12", "a"]
 
 @pytest.fixture(scope="module")
 def captioner(tiny: Path) -> Captioner:
-    made = checkpoint.build(tiny / "decoder", 4, 32, 5, torch.float32).eval()
-    for weight in (made.connector.reader.weight, made.connector.words.weight):
+    made = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32).eval()
+    for weight in (made.connector.reader.weight, made.connector.tagger.weight, made.connector.words.weight):
         torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
     return made
 

@@ -31,18 +31,19 @@ def test_the_mask_keeps_texts_apart() -> None:
 
 
 def test_together_equals_alone(tiny: Path) -> None:
-    captioner = checkpoint.build(tiny / "decoder", 3, 8, 5, torch.float32).eval()
+    captioner = checkpoint.build(tiny / "decoder", 3, 8, 5, 2, torch.float32).eval()
     torch.manual_seed(0)
     captioner.connector.reader.weight.data.normal_()
+    captioner.connector.tagger.weight.data.normal_()
     captioner.connector.words.weight.data.normal_()
     features = torch.randn(2, 3, 8)
     texts = [[Text((), [10, 11, 2]), Text([40], [50, 2])], [Text((), [9, 2])]]
     with torch.no_grad():
-        batch = collate(texts, 3)
+        batch = collate(texts, captioner.connector.tokens)
         together = captioner(features, batch.tokens, batch.positions, batch.mask, batch.sources)
         alone = []
         for i, row in enumerate(texts):
             for text in row:
-                one = collate([[text]], 3)
+                one = collate([[text]], captioner.connector.tokens)
                 alone.append(captioner(features[i:i + 1], one.tokens, one.positions, one.mask, one.sources))
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)

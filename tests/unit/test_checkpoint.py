@@ -23,7 +23,7 @@ def saved(tiny: Path, tmp_path: Path) -> Path:
     from vltune.methods import interface
     from vltune.params import check
 
-    captioner = checkpoint.build(tiny / "decoder", 4, 32, 5, torch.float32)
+    captioner = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32)
     settings = check(interface.module("lora").Config, "lora", LORA)
     names = interface.attach(captioner.decoder, "lora", settings, torch.Generator().manual_seed(0))
     checkpoint.write(tmp_path / "run", checkpoint.tensors_of(captioner, names), {
@@ -40,19 +40,19 @@ def test_a_checkpoint_fits_its_own_base(saved: Path, tiny: Path) -> None:
 
 
 def test_features_of_another_kind_are_named(saved: Path, tiny: Path) -> None:
-    with pytest.raises(InputError, match=r"run: trained on another base: features\.precision was 'float32', here it is 'bf16'"):
+    with pytest.raises(InputError, match=r"run: made for another base: features\.precision was 'float32', here it is 'bf16'"):
         load(saved, tiny, precision="bf16")
 
 
 def test_another_decoder_is_named(saved: Path, tiny: Path) -> None:
     base = checkpoint.base_of(tiny / "decoder", SIGNATURE) | {"decoder": "0" * 64}
-    with pytest.raises(InputError, match=r"run: trained on another base: decoder was '[0-9a-f]{64}', here it is '0{64}'"):
+    with pytest.raises(InputError, match=r"run: made for another base: decoder was '[0-9a-f]{64}', here it is '0{64}'"):
         checkpoint.load(saved, tiny / "decoder", base, torch.float32)
 
 
 def test_a_start_of_another_base_says_what_to_run(saved: Path, tiny: Path) -> None:
     base = checkpoint.base_of(tiny / "decoder", SIGNATURE | {"tokens": 9})
-    with pytest.raises(InputError, match=r"aligned for another base: features\.tokens was 4, here it is 9; run align again"):
+    with pytest.raises(InputError, match=r"made for another base: features\.tokens was 4, here it is 9; make it again"):
         checkpoint.begin(saved, tiny / "decoder", base, torch.float32)
 
 

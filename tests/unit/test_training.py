@@ -44,7 +44,7 @@ def parts(tmp_path: Path) -> tuple[Features, list[Example]]:
 
 
 def build(base: Path, change: Schedule) -> tuple[Trainer, list[str]]:
-    captioner = checkpoint.build(base / "decoder", 4, 32, 5, torch.float32)
+    captioner = checkpoint.build(base / "decoder", 4, 32, 5, 2, torch.float32)
     settings = check(interface.module("lora").Config, "lora", LORA)
     names = interface.attach(captioner.decoder, "lora", settings, torch.Generator().manual_seed(0))
     return Trainer(captioner, interface.trained_parameters(captioner.decoder, names), change, torch.device("cpu")), names
@@ -91,7 +91,7 @@ def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatc
 
 
 def test_copies_are_refused(tiny: Path) -> None:
-    captioner = checkpoint.build(tiny / "decoder", 4, 32, 5, torch.float32)
+    captioner = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32)
     copy = torch.nn.Parameter(captioner.decoder.norm.weight.detach().clone())
     with pytest.raises(TypeError, match=r"norm\.weight is not a parameter of the decoder that requires a gradient"):
         Trainer(captioner, {"norm.weight": copy}, schedule(), torch.device("cpu"))

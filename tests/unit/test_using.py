@@ -101,7 +101,7 @@ def test_another_decoder_and_another_encoder_are_named(tiny: Path, tmp_path: Pat
     path = root / "models/lora/caption-0/checkpoint.json"
     content = read_json(path)
     write_json(path, content | {"base": content["base"] | {"decoder": "0" * 64}})
-    with pytest.raises(InputError, match=r"trained on another base: decoder was '0{64}'"):
+    with pytest.raises(InputError, match=r"made for another base: decoder was '0{64}'"):
         using.Base(root, "float32").captioner("lora", "caption", 0)
     write_json(path, content | {"base": content["base"] | {"features": content["base"]["features"] | {"weights_sha256": "1" * 64}}})
     with pytest.raises(InputError, match=r"trained with another encoder: weights_sha256 was '1{64}'"):

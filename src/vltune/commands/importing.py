@@ -82,12 +82,9 @@ def attached(root: Path, method: str, settings: interface.Settings) -> tuple[Dec
 def connector(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
     """Read the connector of a folder, or that of the start if the folder has none."""
     path = folder / "connector.safetensors"
-    if path.is_file():
-        found = {f"connector.{name}": one for name, one in read_tensors(path).items()}
-    else:
+    if not path.is_file():
         sys.stderr.write(f"{folder} has no connector.safetensors: the connector of {start} is taken\n")
         path = start / "model.safetensors"
-        found = read_tensors(path)
-    expected = checkpoint.connector_for(base, found, width).state_dict()
-    compare(expected, {name.removeprefix("connector."): one for name, one in found.items()}, path)
-    return found
+    found = {name.removeprefix("connector."): one for name, one in read_tensors(path).items()}
+    compare(checkpoint.connector_for(base, found, width).state_dict(), found, path)
+    return {f"connector.{name}": one for name, one in found.items()}

@@ -64,11 +64,11 @@ def merge(captioner: Captioner, base: Base, folder: Path) -> None:
 def logits(captioner: Captioner) -> Tensor:
     """Score random texts after random images: [rows * words, vocabulary]."""
     chance = torch.Generator().manual_seed(derive(0, "merged against unmerged"))
-    places, width = captioner.connector.position.shape[0], captioner.connector.norm.weight.shape[0]
-    features = torch.randn(ROWS, places, width, generator=chance)
+    connector = captioner.connector
+    features = torch.randn(ROWS, connector.features, connector.norm.weight.shape[0], generator=chance)
     words = torch.randint(captioner.decoder.shape.vocabulary, (ROWS, WORDS), generator=chance)
     device = captioner.decoder.embedding.weight.device
-    batch = collate([[Text((), row)] for row in words.tolist()], places).to(device)
+    batch = collate([[Text((), row)] for row in words.tolist()], connector.tokens).to(device)
     return captioner(features.to(device), batch.tokens, batch.positions, batch.mask, batch.sources)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.data.features import Features
 from vltune.data.tokens import Tokenizer
 from vltune.data.words import Words
-from vltune.model.connector import Connector
+from vltune.model.connector import Connector, gist, shares
 from vltune.model.decoder import Decoder
 from vltune.sections import Align
 
@@ -26,14 +26,13 @@ def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Ten
 
 
 def start(connector: Connector, features: Features, words: Words, embeddings: Tensor, settings: Align) -> None:
-    """Fill the connector's reader, its words and its table of places.
+    """Fill the connector's reader and tagger, its words and its table of places.
 
-    Each image's words, weighed, are regressed on two means of its tokens: the plain one, which knows the background, and
-    one in which a token counts by its squared distance from the image's median token, which knows the things, however
-    small. The map then serves each token by itself: its scores of the words are what the softmax is taken of. A frequent
-    word's scores are spread more than a rare one's, and only they would be read; `evenness` is the power of the spread by
-    which scores are divided. The offset of a place is the mean of what is said of the images whose things are there ("left",
-    "top", of the corners "four").
+    Each image's words, weighed, are regressed on two means of its features (`connector.gist`). The map then serves each
+    feature by itself: its scores of the words are what the softmax is taken of. A frequent word's scores are spread more than
+    a rare one's, and only they would be read; `evenness` is the power of the spread by which scores are divided. The offset
+    of a place is the mean of what is said of the images whose things are there ("left", "top", of the corners "four"). For
+    tags the two means side by side tell whether a word is said at all, in units of its inverse document frequency.
 
     Args: embeddings [v, d] of the vocabulary.
 
@@ -46,12 +45,15 @@ def start(connector: Connector, features: Features, words: Words, embeddings: Te
     for row, i in enumerate(known):
         for word, weight in words.weights[i].items():
             said[row, word] = weight
+    whole = gist(x)  # [n, 2w]
+    if connector.tagger is not None:
+        _start_tagger(connector.tagger, whole, said > 0, settings)
     said = _centred(said)  # [n, v]
     mean = x.mean((0, 1))
-    x = x - mean
-    share = _shares(x)
-    seen = [_centred(x.mean(1)), _centred((x * share[..., None]).sum(1))]  # [n, w] each
+    seen = _centred(whole).chunk(2, dim=1)  # [n, w] each
     reader = regress(torch.cat(seen), said.repeat(len(seen), 1), settings.ridge)  # [w, v]
+    share = shares(x)
+    x = x - mean
     reader = reader / (x @ reader).flatten(0, 1).std(0).clamp(min=1e-9) ** settings.evenness
     reader = reader * (settings.sharpness / (x @ reader).std().clamp(min=1e-9))
     table = settings.scale * embeddings
@@ -60,13 +62,18 @@ def start(connector: Connector, features: Features, words: Words, embeddings: Te
         connector.reader.weight.copy_(reader.t())
         connector.reader.bias.copy_(-(mean @ reader))
         connector.words.weight.copy_(table.t())
-        connector.position.copy_(place * (settings.places * table.std() / place.std().clamp(min=1e-9)))  # a single place says nothing
+        size = settings.places * table.std() / place.std().clamp(min=1e-9)  # a single place says nothing
+        connector.position[:len(place)] = place * size
 
 
-def _shares(x: Tensor) -> Tensor:
-    """Give each of an image's tokens [n, k, w] its share of their squared distances from the median token, [n, k]."""
-    distance = (x - x.median(1, keepdim=True).values).square().sum(-1) + 1e-6  # an image of equal tokens has none
-    return distance / distance.sum(1, keepdim=True)
+def _start_tagger(tagger: nn.Linear, whole: Tensor, said: Tensor, settings: Align) -> None:
+    """Give the tagger its start: whole [n, 2w]; said, bool [n, v]."""
+    share = said.float().mean(0)
+    worth = -share.clamp(min=1 / len(said)).log()  # inverse document frequency
+    weight = settings.tag_sharpness * regress(_centred(whole), _centred(said.float()) * worth, settings.ridge)
+    with torch.no_grad():
+        tagger.weight.copy_(weight.t())
+        tagger.bias.copy_(settings.tag_sharpness * share * worth - whole.mean(0) @ weight)
 
 
 def _centred(x: Tensor) -> Tensor:

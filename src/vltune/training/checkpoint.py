@@ -55,10 +55,10 @@ def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
     return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
 
 
-def build(decoder_folder: Path, tokens: int, width: int, words: int, dtype: torch.dtype) -> Captioner:
-    """Build a captioner with the pretrained decoder, in `dtype`, and an empty connector for k `tokens` of `width`."""
+def build(decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype) -> Captioner:
+    """Build a captioner with the pretrained decoder, in `dtype`, and an empty connector for k `features` of `width`."""
     decoder = load_decoder(decoder_folder).to(dtype)
-    return Captioner(Connector(width, words, decoder.shape.width, tokens), decoder, dtype)
+    return Captioner(Connector(width, words, decoder.shape.width, features, tags), decoder, dtype)
 
 
 def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> Captioner:
@@ -70,19 +70,14 @@ def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtyp
     """Put a checkpoint onto a decoder that is in memory, in `dtype`: its tensors are shared and stay as they are.
 
     Raises:
-        InputError: the checkpoint was trained on another base (says in what they differ), or its tensors do not fit.
+        InputError: the checkpoint was made for another base (says in what they differ), or its tensors do not fit.
     """
-    description = read_json(folder / "checkpoint.json")
-    if description["base"] != base:
-        raise InputError(f"{folder}: trained on another base: {difference(description['base'], base)}")
-    path = folder / "model.safetensors"
-    tensors = read_tensors(path)
-    captioner = Captioner(connector_for(base, tensors, decoder.shape.width), share(decoder), dtype)
+    captioner, description, tensors = _opened(share(decoder), folder, base, dtype)
     method = interface.module(description["attach"])
     settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
     names = interface.attach(captioner.decoder, description["attach"], settings, torch.Generator())
     names = interface.fold(captioner.decoder, description["attach"], names)
-    put(captioner, names, tensors, path)
+    put(captioner, names, tensors, folder / "model.safetensors")
     captioner.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
     return captioner.eval()
 
@@ -93,21 +88,32 @@ def begin(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch
     Raises:
         InputError: the start was made for another base, or does not fit.
     """
-    found = read_json(folder / "checkpoint.json")["base"]
-    if found != base:
-        raise InputError(f"{folder}: aligned for another base: {difference(found, base)}; run align again")
-    path = folder / "model.safetensors"
-    tensors = read_tensors(path)
-    decoder = load_decoder(decoder_folder).to(dtype)
-    captioner = Captioner(connector_for(base, tensors, decoder.shape.width), decoder, dtype)
-    put(captioner, [], tensors, path)
+    captioner, _, tensors = _opened(load_decoder(decoder_folder).to(dtype), folder, base, dtype)
+    put(captioner, [], tensors, folder / "model.safetensors")
     return captioner
 
 
+def _opened(
+    decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtype
+) -> tuple[Captioner, dict[str, Any], dict[str, Tensor]]:
+    """Read a checkpoint's description and tensors, and join the decoder with an empty connector for them."""
+    description = read_json(folder / "checkpoint.json")
+    if description["base"] != base:
+        raise InputError(f"{folder}: made for another base: {difference(description['base'], base)}; make it again with `dvc repro`")
+    tensors = read_tensors(folder / "model.safetensors")
+    found = {name.removeprefix("connector."): one for name, one in tensors.items() if name.startswith("connector.")}
+    return Captioner(connector_for(base, found, decoder.shape.width), decoder, dtype), description, tensors
+
+
 def connector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Connector:
-    """Build the empty connector of a checkpoint's tensors, with as many words as they have (one if they have none)."""
-    words = tensors.get("connector.reader.bias", torch.empty(1))
-    return Connector(base["features"]["width"], len(words), width, base["features"]["tokens"])
+    """Build the empty connector that a connector's tensors belong to: they say how many words and tags it has.
+
+    Where those are missing that would say it, one word and no tag are taken, and they will be missed by whoever compares.
+    """
+    features = base["features"]["tokens"]
+    words = tensors.get("reader.bias", torch.empty(1))
+    position = tensors.get("position", torch.empty(features))
+    return Connector(base["features"]["width"], len(words), width, features, max(0, len(position) - features))
 
 
 def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:

@@ -23,7 +23,7 @@ def write_start(task: str, settings: Align) -> None:
     deterministic()
     features = Features(FEATURES, "train")
     words = weigh(read_captions(RAW / "captions_train.json"), settings.words)
-    captioner = checkpoint.build(DECODER, features.tokens, features.width, len(words.vocabulary), torch.float32)
+    captioner = checkpoint.build(DECODER, features.tokens, features.width, len(words.vocabulary), settings.tags, torch.float32)
     embeddings = align.word_embeddings(words, Tokenizer(DECODER), captioner.decoder)
     align.start(captioner.connector, features, words, embeddings, settings)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(captioner, []), {
