@@ -26,7 +26,9 @@ def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def logits(captioner: Captioner) -> torch.Tensor:
     features = torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
     x = captioner.embed_images(features)
-    hidden = captioner.decoder(x, torch.arange(4).expand(2, 4), torch.ones(4, 4, dtype=torch.bool).tril().expand(2, 1, 4, 4))
+    count = x.shape[1]
+    mask = torch.ones(count, count, dtype=torch.bool).tril()
+    hidden = captioner.decoder(x, torch.arange(count).expand(2, count), mask.expand(2, 1, count, count))
     return captioner.decoder.logits(hidden)
 
 
