@@ -43,4 +43,5 @@ def _cpu_has_bf16() -> bool:
 def deterministic() -> None:
     """Ask torch for the same bits every time; an operation that cannot give them raises instead of varying."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import torch's compiler for it: two seconds
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
