@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import statistics
 from pathlib import Path
@@ -119,7 +120,9 @@ def test_ctrl_c_keeps_what_is_done(project: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_best_goes_into_params_and_nothing_else_changes(project: Path) -> None:
-    before = Path("params.yaml").read_text().splitlines()
+    text = re.sub(r"(learning_rate: )0\.0*[1-9]\d*", r"\g<1>0.001", Path("params.yaml").read_text())  # what no trial has
+    Path("params.yaml").write_text(text)
+    before = text.splitlines()
     run(2, "lora", write=True)
     after = Path("params.yaml").read_text().splitlines()
     changed = [new.split(":")[0].strip() for old, new in zip(before, after, strict=True) if old != new]
