@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from vltune.commands import caption, images
-from vltune.commands.model import Model
-from vltune.layout import RAW
+from vltune.commands.inference import Model
+from vltune.pipeline.paths import RAW
 
 WARM = 4  # images before the clock starts: the first products of a shape are slow
 

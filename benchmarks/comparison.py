@@ -12,24 +12,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 
 import numpy as np
 
-from vltune.metrics import bleu, hierarchical, paired
-from vltune.metrics.hierarchical import Metric
+from vltune.comparison import hierarchical, significance
+from vltune.comparison.hierarchical import Metric
+from vltune.metrics import bleu
 
 METHODS, IMAGES, SAMPLES, LEVEL = 10, 500, 10_000, 0.05
 
 
 def metrics(seeds: int) -> dict[str, Metric]:
     """Make up CIDEr, accuracy and BLEU-4 of methods that differ a little: a mean, a ratio and a metric of the corpus."""
-    chance = np.random.default_rng(0)
-    easy, questions = chance.exponential(size=IMAGES), chance.integers(1, 6, size=IMAGES)
-    words = chance.integers(6, 12, size=(seeds, IMAGES, 1))
+    rng = np.random.default_rng(0)
+    easy, questions = rng.exponential(size=IMAGES), rng.integers(1, 6, size=IMAGES)
+    words = rng.integers(6, 12, size=(seeds, IMAGES, 1))
     guess = words - np.arange(bleu.ORDERS)
     cider, accuracy, counts = {}, {}, {}
     for number in range(METHODS):
         name, right = f"method {number}", 0.5 + 0.02 * number
-        cider[name] = easy + 3 * right + chance.exponential(size=(seeds, IMAGES))
-        accuracy[name] = chance.binomial(questions, right, size=(seeds, IMAGES))
-        counts[name] = np.concatenate((chance.binomial(guess, right), guess, words, words), axis=-1)
+        cider[name] = easy + 3 * right + rng.exponential(size=(seeds, IMAGES))
+        accuracy[name] = rng.binomial(questions, right, size=(seeds, IMAGES))
+        counts[name] = np.concatenate((rng.binomial(guess, right), guess, words, words), axis=-1)
     return {
         "CIDEr": hierarchical.means(cider),
         "accuracy": hierarchical.ratios(accuracy, questions),
@@ -45,7 +46,7 @@ def main() -> None:
         for name, metric in metrics(seeds).items():
             start = time.perf_counter()
             hierarchical.estimate(metric, LEVEL, SAMPLES, 0)
-            rows = paired.compare(metric, LEVEL, SAMPLES, 0)
+            rows = significance.compare(metric, LEVEL, SAMPLES, 0)
             ties = sum(row.verdict == "tie" for row in rows)
             print(f"  {name:9} {time.perf_counter() - start:5.2f} s, {len(rows)} pairs, {ties} of them ties")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux

@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 import numpy as np
 import torch
 
-from vltune.layout import ENCODER
-from vltune.model.encoder import Encoder, load
-from vltune.params import load as section
-from vltune.sections import Preprocess
+from vltune.pipeline.params import load as section
+from vltune.pipeline.paths import ENCODER
+from vltune.preprocessing.encoder import Encoder, load
+from vltune.preprocessing.extract import Preprocess
 
 ROUNDS = 8
 

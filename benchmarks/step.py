@@ -20,14 +20,14 @@ import transformers
 from torch.nn import functional as F
 
 from vltune.data.batch import Text, collate
-from vltune.layout import DECODER
 from vltune.methods import interface, lora
-from vltune.model.captioner import Captioner
-from vltune.model.connector import Connector
 from vltune.model.loading import load_decoder
 from vltune.model.precision import choose_dtype
+from vltune.model.projector import Projector
 from vltune.model.tensors import read_tensors
-from vltune.params import load
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.params import load
+from vltune.pipeline.paths import DECODER
 from vltune.training import optimizer as adamw
 
 IMAGE_TOKENS, FEATURE_WIDTH, WORDS = 16, 768, 431
@@ -35,23 +35,23 @@ IMAGE_TOKENS, FEATURE_WIDTH, WORDS = 16, 768, 431
 
 def batches(rows: int, words: int, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Random features [b, k, w] and token ids [b, t]: what the steps take does not depend on them."""
-    chance = torch.Generator().manual_seed(0)
-    return (torch.randn(rows, IMAGE_TOKENS, FEATURE_WIDTH, generator=chance),
-            torch.randint(0, vocabulary, (rows, words), generator=chance))
+    rng = torch.Generator().manual_seed(0)
+    return (torch.randn(rows, IMAGE_TOKENS, FEATURE_WIDTH, generator=rng),
+            torch.randint(0, vocabulary, (rows, words), generator=rng))
 
 
 def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype) -> Callable[[], float]:
     """Build a step of vltune."""
     decoder = load_decoder(DECODER).to(dtype)
     names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
-    captioner = Captioner(Connector(FEATURE_WIDTH, WORDS, decoder.shape.width, IMAGE_TOKENS, 0), decoder, dtype).train()
+    vlm = VisionLanguageModel(Projector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype).train()
     trained = interface.trained_parameters(decoder, names)
-    optimizer = adamw.build(trained, captioner.connector, 1e-3, 1e-3, 0.01)
-    parameters = [*trained.values(), *captioner.connector.parameters()]
+    optimizer = adamw.build(trained, vlm.projector, 1e-3, 1e-3, 0.01)
+    parameters = [*trained.values(), *vlm.projector.parameters()]
     batch = collate([[Text((), row)] for row in tokens.tolist()], IMAGE_TOKENS)
 
     def step() -> float:
-        logits = captioner(features, batch.tokens, batch.positions, batch.mask, batch.sources)
+        logits = vlm(features, batch.tokens, batch.positions, batch.mask, batch.sources)
         loss = F.cross_entropy(logits.float(), batch.labels)
         return advance(loss, parameters, optimizer)
 
@@ -101,7 +101,7 @@ def main() -> None:
     given = parser.parse_args()
     dtype = choose_dtype(given.precision, torch.device("cpu"))
     settings = load(lora.Config, "lora")
-    vocabulary = load_decoder(DECODER).shape.vocabulary
+    vocabulary = load_decoder(DECODER).config.vocabulary
     features, tokens = batches(given.rows, given.words, vocabulary)
     steps = {"vltune": ours(settings, features, tokens, dtype), "transformers + peft": theirs(settings, features, tokens, dtype)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}

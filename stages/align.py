@@ -7,14 +7,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 
 import argparse
 
-from vltune.params import load
-from vltune.process import die_with_parent, run
-from vltune.sections import TASKS, Align
-from vltune.training.start import write_start
+from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.process import die_with_parent, run
+from vltune.training.align import Align, write_start
 
 
 def main() -> None:
-    """Write models/zero_shot/TASK-0."""
+    """Write models/aligned/TASK-0."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True, choices=TASKS)

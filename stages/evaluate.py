@@ -7,10 +7,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 
 import argparse
 
-from vltune.metrics.evaluating import evaluate
-from vltune.params import load
-from vltune.process import die_with_parent, run
-from vltune.sections import TASKS, Evaluate
+from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.evaluate import evaluate
+from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.process import die_with_parent, run
 
 
 def main() -> None:

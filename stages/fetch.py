@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune.data.scenes import Scenes
-from vltune.params import load
-from vltune.process import die_with_parent, run
-from vltune.sources.fetching import Fetch, fetch
+from vltune.pipeline.params import load
+from vltune.pipeline.process import die_with_parent, run
+from vltune.sources.fetch import Fetch, fetch
+from vltune.sources.scenes.draw import Scenes
 
 
 def main() -> None:

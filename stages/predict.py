@@ -7,12 +7,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 
 import argparse
 
-from vltune.layout import START
 from vltune.methods import interface
-from vltune.params import load
-from vltune.process import die_with_parent, run
-from vltune.sections import TASKS, Predict
-from vltune.training.predicting import predict
+from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.paths import START
+from vltune.pipeline.process import die_with_parent, run
+from vltune.prediction.predict import Predict, predict
 
 
 def main() -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune.data.preparing import cache_split
-from vltune.files import write_json
-from vltune.model.encoder import load, read_image
-from vltune.params import load as section
-from vltune.process import die_with_parent, run
-from vltune.records import SPLITS, read_captions
-from vltune.sections import Preprocess
+from vltune.pipeline.files import write_json
+from vltune.pipeline.params import load as section
+from vltune.pipeline.process import die_with_parent, run
+from vltune.pipeline.records import SPLITS, read_captions
+from vltune.preprocessing.encoder import load, read_image
+from vltune.preprocessing.extract import Preprocess, cache_split
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune import environment
-from vltune.process import die_with_parent, run
-from vltune.report.reporting import report
-from vltune.report.runs import values
+from vltune.comparison.runs import values
+from vltune.pipeline import environment
+from vltune.pipeline.process import die_with_parent, run
+from vltune.report.report import report
 
 
 def main() -> None:

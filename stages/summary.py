@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune.params import choice
-from vltune.process import die_with_parent, run
-from vltune.report.runs import values
-from vltune.report.selected import summarize
+from vltune.comparison.runs import values
+from vltune.comparison.summary import summarize
+from vltune.pipeline.params import choice
+from vltune.pipeline.process import die_with_parent, run
 
 
 def main() -> None:

@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code
 import argparse
 
 from vltune.methods import interface
-from vltune.params import load
-from vltune.process import die_with_parent, run
-from vltune.sections import TASKS, Budget, Train
-from vltune.training.fit import fit
+from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.process import die_with_parent, run
+from vltune.training.budget import Budget
+from vltune.training.train import Train, train_stage
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     given = parser.parse_args()
     settings = load(interface.module(given.method).Config, given.method)
     budget = load(Budget, "budget") if interface.has_size(given.method) else None
-    fit(given.method, settings, given.task, given.seed, load(Train, "train"), budget)
+    train_stage(given.method, settings, given.task, given.seed, load(Train, "train"), budget)
 
 
 if __name__ == "__main__":

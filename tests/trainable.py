@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 
 import repository
-from vltune import layout
 from vltune.data.features import finish, writing
-from vltune.files import write_json
 from vltune.methods import interface
-from vltune.params import check
-from vltune.questions import Question, write_questions
-from vltune.records import Caption, Captions, Image, write_captions
-from vltune.sections import Align, Train
-from vltune.training.start import write_start
+from vltune.pipeline import paths
+from vltune.pipeline.files import write_json
+from vltune.pipeline.params import check
+from vltune.pipeline.questions import Question, write_questions
+from vltune.pipeline.records import Caption, Captions, Image, write_captions
+from vltune.training.align import Align, write_start
+from vltune.training.train import Train
 
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
 TRAIN = Train(steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0, evaluations=2,
               checkpoint_seconds=0.0, precision="float32")
-ALIGN = Align(ridge=0.01, words=100, evenness=0.5, sharpness=5.0, scale=1.0, places=0.5, tags=2, tag_sharpness=5.0, max_images=10)
+ALIGN = Align(ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2, tag_logit_scale=5.0, max_images=10)
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 
@@ -30,7 +30,7 @@ def make(tiny: Path) -> None:
     Path("data/base").symlink_to(tiny)
     for split, count in (("train", 12), ("val", 5)):
         write_split(split, count)
-    write_json(layout.FEATURES / "signature.json", SIGNATURE)
+    write_json(paths.FEATURES / "signature.json", SIGNATURE)
     for task in ("caption", "vqa"):
         write_start(task, ALIGN)
 
@@ -39,12 +39,12 @@ def write_split(split: str, count: int) -> None:
     """Write a split of `count` images, each of one thing."""
     seen = [THINGS[i % len(THINGS)] for i in range(count)]
     said = [Caption(2 * i + j, i, f"{start} {thing}") for i, thing in enumerate(seen) for j, start in enumerate(("a", "there is a"))]
-    write_captions(layout.captions(split), Captions([Image(i, f"{i}.png") for i in range(count)], said), {})
+    write_captions(paths.captions(split), Captions([Image(i, f"{i}.png") for i in range(count)], said), {})
     asked = [Question(i, i, "what is it?", "what", "other", 10 * [thing]) for i, thing in enumerate(seen)]
-    write_questions(*layout.questions(split), asked, {})
-    with writing(layout.FEATURES, split, count, SIGNATURE["tokens"], SIGNATURE["width"]) as array:
+    write_questions(*paths.questions(split), asked, {})
+    with writing(paths.FEATURES, split, count, SIGNATURE["tokens"], SIGNATURE["width"]) as array:
         array[:] = np.random.default_rng(count).normal(size=array.shape)
-    finish(layout.FEATURES, split, list(range(count)), {})
+    finish(paths.FEATURES, split, list(range(count)), {})
 
 
 def settings_of(method: str, **change: object) -> interface.Settings:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vltune.errors import InputError
-from vltune.process import run
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.process import run
 
 app = typer.Typer(
     help="Use what the pipeline has trained: caption, answer, score, compare, merge, export, import. Search for learning rates; "
@@ -132,7 +132,7 @@ def compare(
 def merge(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed = 0, root: Root = HERE) -> None:
     """Merge a run, for transformers to load.
 
-    The decoder as a plain one in Hugging Face's form, and its connector beside it. Prints the largest difference of a logit
+    The decoder as a plain one in Hugging Face's form, and its projector beside it. Prints the largest difference of a logit
     between merged and unmerged.
 
     \b
@@ -149,15 +149,15 @@ def merge(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed 
 def export(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed = 0, root: Root = HERE) -> None:
     """Export a run, for Hugging Face's peft.
 
-    A folder that peft loads onto the same decoder, with the connector beside it.
+    A folder that peft loads onto the same decoder, with the projector beside it.
 
     \b
     Example:
       vltune export adapter --method lora --task caption
     """
     def work() -> None:
-        from vltune.commands.export import main
-        main(out, method, task, seed, root)
+        from vltune.commands import peft
+        peft.export(out, method, task, seed, root)
     run(work)
 
 
@@ -176,8 +176,8 @@ def import_(
       vltune caption photo.jpg --method theirs
     """
     def work() -> None:
-        from vltune.commands.importing import main
-        main(folder, out, task, root)
+        from vltune.commands import peft
+        peft.import_folder(folder, out, task, root)
     run(work)
 
 

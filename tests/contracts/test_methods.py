@@ -8,19 +8,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from vltune.errors import InputError
-from vltune.files import write_json
-from vltune.methods import interface
-from vltune.model.captioner import Captioner
-from vltune.model.connector import Connector
-from vltune.model.decoder import Decoder, Shape
-from vltune.model.generate import generate
+from vltune.methods import checkpoint, interface
+from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.loading import load_decoder
+from vltune.model.projector import Projector
 from vltune.model.tensors import read_tensors
-from vltune.params import check, load, read
-from vltune.training import checkpoint
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import write_json
+from vltune.pipeline.params import check, load, read
+from vltune.prediction.generate import generate
 
-RATES = {"learning_rate": 0.01, "connector_learning_rate": 0.01}
+RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
 SETTINGS = {
     "adapter": {"bottleneck": 3},
     "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
@@ -110,48 +109,48 @@ def test_starts_as_the_base_model(tiny: Path, name: str) -> None:
 def test_count_is_the_number_of_trained_parameters(tiny: Path, name: str, extra: dict) -> None:
     """Expected is what the docstrings' formulas give by hand: 2 layers of width 32, MLP 64, 4 heads of 8, 2 of keys."""
     decoder, names = attached(tiny, name, extra)
-    assert interface.module(name).count(decoder.shape, settings_of(name, extra)) == \
+    assert interface.module(name).count(decoder.config, settings_of(name, extra)) == \
         sum(one.numel() for one in interface.trained_parameters(decoder, names).values())
     expected = {"lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16, "connector": 0,
                 "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16)}
     key = "-".join((name, *extra))
-    assert key == "full" or interface.module(name).count(decoder.shape, settings_of(name, extra)) == expected[key]
+    assert key == "full" or interface.module(name).count(decoder.config, settings_of(name, extra)) == expected[key]
 
 
-LLAMA = {"vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_width": 5, "mlp_width": 20, "norm_epsilon": 1e-5,
+LLAMA = {"vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 5, "mlp_width": 20, "norm_epsilon": 1e-5,
          "positions": 64, "rope_base": 10000.0, "gated": True, "rms": True, "bias": False}
 
 
 @pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True}, {"bias": True}],
                          ids=["llama", "gpt2", "llama with bias"])
 def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
-    shape = Shape(**LLAMA | change)
+    config = DecoderConfig(**LLAMA | change)
     with torch.device("meta"):
-        decoder = Decoder(shape)
-    assert shape.parameters == sum(one.numel() for one in decoder.parameters())
-    for site, size in shape.linears.items():
+        decoder = Decoder(config)
+    assert config.parameters == sum(one.numel() for one in decoder.parameters())
+    for site, size in config.linears.items():
         linear = getattr(decoder.blocks[0].attention, site, None) or getattr(decoder.blocks[0].mlp, site)
         assert size == (linear.in_features, linear.out_features)
 
 
-def captioner_of(decoder: Decoder) -> Captioner:
-    connector = Connector(4, 5, decoder.shape.width, 2, 1)
-    torch.nn.init.normal_(connector.words.weight, generator=torch.Generator().manual_seed(1))
-    return Captioner(connector, decoder, torch.float32)
+def captioner_of(decoder: Decoder) -> VisionLanguageModel:
+    projector = Projector(4, 5, decoder.config.width, 2, 1)
+    torch.nn.init.normal_(projector.words.weight, generator=torch.Generator().manual_seed(1))
+    return VisionLanguageModel(projector, decoder, torch.float32)
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
 def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name: str, extra: dict) -> None:
     decoder, names = attached(tiny, name, extra)
     two_steps(decoder, names)
-    captioner = captioner_of(decoder)
+    vlm = captioner_of(decoder)
     with torch.no_grad():
         expected = run(decoder, TOKENS)
     names = interface.fold(decoder, name, names)
     signature = {"tokens": 2, "width": 4}
     base = checkpoint.base_of(tiny / "decoder", signature)
     description = {"method": name, "attach": name, "settings": RATES | SETTINGS[name] | extra, "base": base}
-    tensors = checkpoint.tensors_of(captioner, names)
+    tensors = checkpoint.tensors_of(vlm, names)
     checkpoint.write(tmp_path, tensors, description)
     loaded = checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
     with torch.no_grad():

@@ -8,10 +8,14 @@ import pytest
 from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
-from vltune.errors import InputError
 from vltune.methods import interface
-from vltune.params import check, choice, load, read
-from vltune.sections import Align, Budget, Predict, Preprocess, Train
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import check, choice, load, read
+from vltune.prediction.predict import Predict
+from vltune.preprocessing.extract import Preprocess
+from vltune.training.align import Align
+from vltune.training.budget import Budget
+from vltune.training.train import Train
 
 PARAMS = ROOT / "params.yaml"
 TRAIN = read(PARAMS)["train"]
@@ -60,7 +64,7 @@ def test_a_missing_key_is_named() -> None:
 
 def test_all_faults_of_a_section_are_named_at_once() -> None:
     with pytest.raises(InputError, match=r"'rank'.*'alpah'"):
-        check(LORA, "lora", {"alpah": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "connector_learning_rate": 0.1})
+        check(LORA, "lora", {"alpah": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "projector_learning_rate": 0.1})
 
 
 @pytest.mark.parametrize(("text", "message"), [

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from contracts.graph import ROOT
-from vltune.errors import InputError
-from vltune.params import read
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import read
 from vltune.report.readme import insert
 
 README = (ROOT / "README.md").read_text()

@@ -15,8 +15,7 @@ from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
 from vltune.commands.verify import TIMINGS, outside_git
-from vltune.params import read
-from vltune.sections import TASKS
+from vltune.pipeline.params import TASKS, read
 
 TINY = {
     "tasks": list(TASKS),

@@ -6,7 +6,7 @@ import json
 import re
 
 from pipeline.conftest import Project, stages_in
-from vltune.sections import TASKS
+from vltune.pipeline.params import TASKS
 
 MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from contracts.graph import ROOT
 from pipeline.conftest import Project, stages_in
-from vltune.params import read
-from vltune.questions import read_answered
-from vltune.sections import TASKS
+from vltune.pipeline.params import TASKS, read
+from vltune.pipeline.questions import read_answered
 
 COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,accuracy_high,trained_parameters,"
-              "trained_share,connector_parameters,checkpoint_bytes").split(",")
+              "trained_share,projector_parameters,checkpoint_bytes").split(",")
 RESOURCES = "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
 
 
@@ -33,7 +32,7 @@ def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: st
 
 def test_what_others_read_has_its_form(whole: Project) -> None:
     summary = json.loads((whole.folder / "metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "connector_parameters"]
+    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "projector_parameters"]
     assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
     comparison, resources = table(whole.folder / "metrics/comparison.csv"), table(whole.folder / "metrics/resources.csv")
@@ -41,7 +40,7 @@ def test_what_others_read_has_its_form(whole: Project) -> None:
     assert RESOURCES == list(resources[0])
     methods = read(whole.folder / "params.yaml")["methods"]
     names = {(row["task"], row["method"]) for row in comparison}
-    assert names == {(task, method) for task in TASKS for method in (*methods, "zero_shot")}
+    assert names == {(task, method) for task in TASKS for method in (*methods, "aligned")}
     assert len(comparison) == len(names)
     found = {name: {(row["task"], row["method"]) for row in table(whole.folder / f"metrics/{name}.csv")}
              for name in ("methods", "verdicts")}
@@ -51,7 +50,7 @@ def test_what_others_read_has_its_form(whole: Project) -> None:
     for row in resources:
         if row["method"] == "lora":
             assert cost[row["task"]] == {name: json.loads(row[name]) for name in RESOURCES[3:]}
-    for method in (*methods, "zero_shot"):
+    for method in (*methods, "aligned"):
         answers = read_answered(whole.folder / f"data/predictions/vqa-{method}-0.json")
         assert {one.question_id for one in answers} == {
             one["question_id"] for one in json.loads((whole.folder / "data/raw/questions_test.json").read_text())["questions"]}

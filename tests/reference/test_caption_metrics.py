@@ -19,8 +19,9 @@ from pycocoevalcap.meteor.meteor import Meteor
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from vltune.metrics import bleu, java, meteor, packed, per_image, ptb
-from vltune.sections import Evaluate
+from vltune.comparison import per_image
+from vltune.metrics import bleu, bootstrap, java, meteor, tokenize
+from vltune.metrics.bootstrap import Evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = (2, 23)  # rows without a caption: inside and at the end, where the wrapper's own tokeniser loses one
@@ -46,7 +47,7 @@ def rows() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def tokenized(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    return ptb.tokenize([row["caption"] for row in rows]), [ptb.tokenize(row["references"]) for row in rows]
+    return tokenize.tokenize([row["caption"] for row in rows]), [tokenize.tokenize(row["references"]) for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def project(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
             "images": [{"id": 99, "file_name": "99.png"}],
             "annotations": [{"id": 1, "image_id": 99, "caption": rows[1]["caption"].upper()}]},
         "models/lora/caption-0/checkpoint.json": {
-            "trained_parameters": 5, "trained_share": 0.1, "connector_parameters": 7, "checkpoint_bytes": 9},
+            "trained_parameters": 5, "trained_share": 0.1, "projector_parameters": 7, "checkpoint_bytes": 9},
     }
     for name, value in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -90,12 +91,12 @@ def test_tokens_equal_those_of_the_wrapper() -> None:
     texts = ["A dog's T-shirt (red), isn't it?", "It costs $3.50 -- or 1/2; “quoted” `so'...", "naïve café, 犬 and 🐕!", "...",
              "The end of the U.S.", "e.g. a man-made\nlake :-)", "[brackets] {braces} <tags>", "a dog ||| a cat", "'", "A\tB  C"]
     expected = PTBTokenizer().tokenize({i: [{"caption": text}] for i, text in enumerate(texts)})
-    assert ptb.tokenize(texts) == [expected[i][0] for i in range(len(texts))]
+    assert tokenize.tokenize(texts) == [expected[i][0] for i in range(len(texts))]
 
 
 def test_no_separator_inside_a_caption_shifts_the_next() -> None:
     for separator in "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029":
-        assert ptb.tokenize([f"a{separator}dog", "", "A cat."]) == ["a dog", "", "a cat"]
+        assert tokenize.tokenize([f"a{separator}dog", "", "A cat."]) == ["a dog", "", "a cat"]
 
 
 @pytest.mark.usefixtures("java_by_name")
@@ -110,7 +111,7 @@ def test_metrics_equal_those_of_the_wrapper(written: bytes, tokenized: tuple[lis
               "ROUGE-L": Rouge().compute_score(expected, said)[0]}
     values |= {f"BLEU-{i + 1}": x for i, x in enumerate(Bleu(4).compute_score(expected, said, verbose=0)[0])}
     assert {name: row["value"] for name, row in found["metrics"].items()} == pytest.approx(values, abs=1e-9)
-    rows = np.array(packed.unpack(found["per_image"]["METEOR"]), dtype=float)
+    rows = np.array(bootstrap.unpack(found["per_image"]["METEOR"]), dtype=float)
     assert meteor.from_statistics(rows).tolist() == pytest.approx(meteor_scores, abs=1e-9)
     assert found["per_image"]["CIDEr"] == pytest.approx(Cider().compute_score(expected, said)[1], abs=1e-9)
 
@@ -135,7 +136,7 @@ def test_meteor_from_statistics_equals_the_program(tokenized: tuple[list[str], l
 def test_the_results_file(written: bytes) -> None:
     found = json.loads(written)
     assert list(found) == ["task", "method", "seed", "metrics", "diversity", "controls", "trained_parameters", "trained_share",
-                           "connector_parameters", "checkpoint_bytes", "budget", "audit", "per_image", "signature"]
+                           "projector_parameters", "checkpoint_bytes", "budget", "audit", "per_image", "signature"]
     assert list(found["metrics"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert all(row["low"] < row["value"] < row["high"] for row in found["metrics"].values())
     assert found["controls"]["other_image"]["CIDEr"]["high"] < found["metrics"]["CIDEr"]["low"]

@@ -9,9 +9,9 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from vltune.files import write_json
-from vltune.model.generate import generate
 from vltune.model.loading import load_decoder
+from vltune.pipeline.files import write_json
+from vltune.prediction.generate import generate
 
 LLAMA = {"vocab_size": 101, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
          "intermediate_size": 48, "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "max_position_embeddings": 64}
@@ -70,7 +70,7 @@ def test_texts_equal_the_reference(tmp_path: Path, make, beams: int, penalty: fl
 @pytest.mark.slow
 def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_file: Path) -> None:
     """The converted SmolLM2 against what transformers reads from the same GGUF file. Tolerance: 2e-3 on logits of up to 30."""
-    from vltune.data.tokens import Tokenizer
+    from vltune.data.tokenizer import Tokenizer
 
     reference = transformers.AutoModelForCausalLM.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name).eval()
     library = transformers.AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)

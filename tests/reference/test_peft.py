@@ -10,15 +10,15 @@ import torch
 import transformers
 
 import repository
-from vltune.commands import export, importing, merge
-from vltune.files import read_json
-from vltune.layout import DECODER, checkpoint
+from vltune.commands import inference, merge
+from vltune.commands import peft as peft_command
 from vltune.methods import interface
-from vltune.model.captioner import Captioner
-from vltune.model.generate import generate
 from vltune.model.loading import load_decoder
-from vltune.params import check
-from vltune.training import using
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.files import read_json
+from vltune.pipeline.params import check
+from vltune.pipeline.paths import DECODER, checkpoint
+from vltune.prediction.generate import generate
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # peft's use of transformers
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
@@ -30,8 +30,8 @@ def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def captioner(root: Path) -> Captioner:
-    return using.Base(root, "float32").captioner("lora", "caption", 0)
+def vlm(root: Path) -> VisionLanguageModel:
+    return inference.Base(root, "float32").vlm("lora", "caption", 0)
 
 
 def inputs(vocabulary: int) -> torch.Tensor:
@@ -39,10 +39,10 @@ def inputs(vocabulary: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def ours(captioner: Captioner, tokens: torch.Tensor) -> torch.Tensor:
+def ours(vlm: VisionLanguageModel, tokens: torch.Tensor) -> torch.Tensor:
     b, t = tokens.shape
     mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
-    decoder = captioner.decoder
+    decoder = vlm.decoder
     return decoder.logits(decoder(decoder.embed(tokens, torch.float32), torch.arange(t).expand(b, t), mask))
 
 
@@ -53,8 +53,8 @@ def theirs(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
 
 def base_model(root: Path, folder: Path) -> transformers.PreTrainedModel:
     """The base as transformers loads it."""
-    captioner = using.Base(root, "float32").captioner("connector", "caption", 0)  # attaches nothing to the decoder
-    merge.write(captioner, root / DECODER, folder)
+    vlm = inference.Base(root, "float32").vlm("connector", "caption", 0)  # attaches nothing to the decoder
+    merge.write(vlm, root / DECODER, folder)
     return transformers.AutoModelForCausalLM.from_pretrained(folder)
 
 
@@ -64,21 +64,21 @@ def test_transformers_loads_the_merged_decoder(root: Path, tmp_path: Path, metho
     model, said = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
     assert not said["missing_keys"]
     assert not said["unexpected_keys"]
-    captioner = using.Base(root, "float32").captioner(method, "caption", 0)
-    tokens = inputs(captioner.decoder.shape.vocabulary)
-    torch.testing.assert_close(theirs(model, tokens), ours(captioner, tokens), **TOLERANCE)
-    bare = using.Base(root, "float32").captioner("connector", "caption", 0)
-    assert not torch.allclose(ours(bare, tokens), ours(captioner, tokens), atol=0.1)
+    vlm = inference.Base(root, "float32").vlm(method, "caption", 0)
+    tokens = inputs(vlm.decoder.config.vocabulary)
+    torch.testing.assert_close(theirs(model, tokens), ours(vlm, tokens), **TOLERANCE)
+    bare = inference.Base(root, "float32").vlm("connector", "caption", 0)
+    assert not torch.allclose(ours(bare, tokens), ours(vlm, tokens), atol=0.1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "merged")
-    assert tokenizer.encode("a red tent", add_special_tokens=False) == using.Tokenizer(root / DECODER).encode("a red tent")
+    assert tokenizer.encode("a red tent", add_special_tokens=False) == inference.Tokenizer(root / DECODER).encode("a red tent")
 
 
 def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     """Written from our names, with its fused and transposed linears, it is what it was."""
     from safetensors.torch import save_file
 
-    from vltune.files import write_json
     from vltune.model.loading import to_hugging_face
+    from vltune.pipeline.files import write_json
 
     torch.manual_seed(0)
     sizes = {"vocab_size": 101, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "layer_norm_epsilon": 1e-5}
@@ -94,13 +94,13 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     assert torch.equal(theirs(second, inputs(101)), theirs(first, inputs(101)))
 
 
-def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, captioner: Captioner) -> None:
-    export.main(tmp_path / "adapter", "lora", "caption", 0, root)
+def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, vlm: VisionLanguageModel) -> None:
+    peft_command.export(tmp_path / "adapter", "lora", "caption", 0, root)
     base = base_model(root, tmp_path / "base")
-    tokens = inputs(captioner.decoder.shape.vocabulary)
+    tokens = inputs(vlm.decoder.config.vocabulary)
     before = theirs(base, tokens)
     model = peft.PeftModel.from_pretrained(base, tmp_path / "adapter")
-    torch.testing.assert_close(theirs(model, tokens), ours(captioner, tokens), **TOLERANCE)
+    torch.testing.assert_close(theirs(model, tokens), ours(vlm, tokens), **TOLERANCE)
     assert not torch.allclose(theirs(model, tokens), before, atol=0.1)
     merged = model.merge_and_unload()
     merge.main(tmp_path / "merged", "lora", "caption", 0, root)
@@ -113,11 +113,11 @@ def adapter_of_peft(base: transformers.PreTrainedModel, folder: Path) -> torch.n
     """An adapter that peft made, with random tensors."""
     made = peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=["k_proj", "o_proj", "gate_proj"], task_type="CAUSAL_LM")
     model = peft.get_peft_model(base, made)
-    chance = torch.Generator().manual_seed(5)
+    rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for name, one in model.named_parameters():
             if "lora_" in name:
-                one.copy_(0.3 * torch.randn(one.shape, generator=chance))
+                one.copy_(0.3 * torch.randn(one.shape, generator=rng))
     model.save_pretrained(folder)
     return model
 
@@ -125,28 +125,28 @@ def adapter_of_peft(base: transformers.PreTrainedModel, folder: Path) -> torch.n
 def test_an_adapter_of_peft_is_imported(root: Path, tmp_path: Path) -> None:
     base = base_model(root, tmp_path / "base")
     model = adapter_of_peft(base, tmp_path / "adapter")
-    importing.main(tmp_path / "adapter", root / checkpoint("theirs", "caption", 0), "caption", root)
-    captioner = using.Base(root, "float32").captioner("theirs", "caption", 0)
-    tokens = inputs(captioner.decoder.shape.vocabulary)
-    torch.testing.assert_close(ours(captioner, tokens), theirs(model, tokens), **TOLERANCE)
+    peft_command.import_folder(tmp_path / "adapter", root / checkpoint("theirs", "caption", 0), "caption", root)
+    vlm = inference.Base(root, "float32").vlm("theirs", "caption", 0)
+    tokens = inputs(vlm.decoder.config.vocabulary)
+    torch.testing.assert_close(ours(vlm, tokens), theirs(model, tokens), **TOLERANCE)
     settings = read_json(root / checkpoint("theirs", "caption", 0) / "checkpoint.json")["settings"]
     assert (settings["rank"], settings["alpha"], settings["dropout"], settings["targets"]) == (3, 7.0, 0.1, ["k", "o", "gate"])
 
 
-def greedy(captioner: Captioner, features: torch.Tensor, end: int, length: int) -> list[list[int]]:
-    x = captioner.embed_images(features)
-    return generate(captioner.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), end, 1, 1.0, length)
+def greedy(vlm: VisionLanguageModel, features: torch.Tensor, end: int, length: int) -> list[list[int]]:
+    x = vlm.embed_images(features)
+    return generate(vlm.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), end, 1, 1.0, length)
 
 
 def test_merged_and_unmerged_say_the_same(root: Path) -> None:
-    base = using.Base(root, "float32")
-    captioner = base.captioner("lora", "caption", 0)
+    base = inference.Base(root, "float32")
+    vlm = base.vlm("lora", "caption", 0)
     features = torch.randn(100, 4, 64, generator=torch.Generator().manual_seed(7))
     with torch.inference_mode():
-        before = greedy(captioner, features, base.tokenizer.end, 12)
-    merge.merge(captioner, base, using.find(root, "lora", "caption", 0))
+        before = greedy(vlm, features, base.tokenizer.end, 12)
+    merge.merge(vlm, base, inference.find(root, "lora", "caption", 0))
     with torch.inference_mode():
-        assert greedy(captioner, features, base.tokenizer.end, 12) == before
+        assert greedy(vlm, features, base.tokenizer.end, 12) == before
     assert len({tuple(row) for row in before}) > 20
 
 
@@ -157,11 +157,11 @@ def test_merged_and_unmerged_say_the_same_with_the_real_decoder(pretrained: Path
     lora = interface.module("lora")
     settings = check(lora.Config, "lora", repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]})
     names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
-    chance = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     for name, one in interface.trained_parameters(decoder, names).items():
         if name.endswith(".b"):
-            one.data = 0.01 * torch.randn(one.shape, generator=chance)
-    tokens = torch.randint(decoder.shape.vocabulary, (16, 8), generator=chance)
+            one.data = 0.01 * torch.randn(one.shape, generator=rng)
+    tokens = torch.randint(decoder.config.vocabulary, (16, 8), generator=rng)
     t = tokens.shape[1]
 
     @torch.inference_mode()

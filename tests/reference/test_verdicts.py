@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vltune.metrics import bleu, bootstrap, hierarchical, paired
-from vltune.randomness import numpy_generator
+from vltune.comparison import hierarchical, significance
+from vltune.metrics import bleu, bootstrap
+from vltune.pipeline.randomness import numpy_generator
 
 LEVEL, METHODS, IMAGES = 0.05, "abcd", 60
 WORLDS, SAMPLES = 400, 399  # 400 times the level is whole, so that the p-value of a finite number of samples keeps the level
@@ -21,20 +22,20 @@ def bleu_4(sums: np.ndarray) -> np.ndarray:
 
 def bleu_statistics(images: int) -> dict[str, np.ndarray]:
     """Counts [1, images, 10] of two methods: words of a caption, its n-grams, and how many of those match."""
-    chance, found = np.random.default_rng(4), {}
+    rng, found = np.random.default_rng(4), {}
     for name, share in (("a", 0.9), ("b", 0.86)):
-        words = chance.integers(6, 12, size=(images, 1))
+        words = rng.integers(6, 12, size=(images, 1))
         guess = words - np.arange(4)
-        found[name] = np.concatenate((chance.binomial(guess, share), guess, words, words + 1), axis=1)[None].astype(float)
+        found[name] = np.concatenate((rng.binomial(guess, share), guess, words, words + 1), axis=1)[None].astype(float)
     return found
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.3, 0.6])
 def test_randomisation_of_a_mean_as_scipy_enumerates_it(effect: float) -> None:
-    chance = np.random.default_rng(3)
-    a, b = chance.exponential(size=12) + effect, chance.exponential(size=12)
+    rng = np.random.default_rng(3)
+    a, b = rng.exponential(size=12) + effect, rng.exponential(size=12)
     expected = stats.permutation_test((a, b), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", n_resamples=np.inf)
-    row = paired.compare(hierarchical.means({"a": a[None], "b": b[None]}), LEVEL, 20_000, 0)[0]
+    row = significance.compare(hierarchical.means({"a": a[None], "b": b[None]}), LEVEL, 20_000, 0)[0]
     assert row.difference == pytest.approx(expected.statistic)
     assert row.p == pytest.approx(expected.pvalue, abs=0.012)
 
@@ -42,7 +43,7 @@ def test_randomisation_of_a_mean_as_scipy_enumerates_it(effect: float) -> None:
 def test_randomisation_with_ties_as_scipy_enumerates_it() -> None:
     a, b = np.array([1, 1, 1, 0, 1, 0, 1, 1, 1, 0.3]), np.array([0, 0.3, 1, 0, 0, 1, 0, 0.6, 1, 0])
     expected = stats.permutation_test((a, b), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", n_resamples=np.inf)
-    row = paired.compare(hierarchical.means({"a": a[None], "b": b[None]}), LEVEL, 20_000, 0)[0]
+    row = significance.compare(hierarchical.means({"a": a[None], "b": b[None]}), LEVEL, 20_000, 0)[0]
     assert row.p == pytest.approx(expected.pvalue, abs=0.012)
 
 
@@ -54,16 +55,16 @@ def test_randomisation_of_bleu_as_scipy_enumerates_it() -> None:
         return bleu_4(both[np.moveaxis(x, axis, -1)].sum(-2)) - bleu_4(both[np.moveaxis(y, axis, -1)].sum(-2))
 
     expected = stats.permutation_test((np.arange(10), np.arange(10, 20)), difference, permutation_type="samples", n_resamples=np.inf)
-    row = paired.compare(hierarchical.corpus(given, bleu_4), LEVEL, 20_000, 0)[0]
+    row = significance.compare(hierarchical.corpus(given, bleu_4), LEVEL, 20_000, 0)[0]
     assert row.difference == pytest.approx(expected.statistic)
     assert 0.01 < row.p < 0.9
     assert row.p == pytest.approx(expected.pvalue, abs=0.012)
 
 
 def test_intervals_as_scipys_percentile_bootstrap() -> None:
-    chance = np.random.default_rng(5)
-    a, b, counts = chance.exponential(size=80), chance.exponential(size=80), chance.integers(1, 5, size=80)
-    row = paired.compare(hierarchical.ratios({"a": (a * counts)[None], "b": (b * counts)[None]}, counts), LEVEL, 10_000, 0)[0]
+    rng = np.random.default_rng(5)
+    a, b, counts = rng.exponential(size=80), rng.exponential(size=80), rng.integers(1, 5, size=80)
+    row = significance.compare(hierarchical.ratios({"a": (a * counts)[None], "b": (b * counts)[None]}, counts), LEVEL, 10_000, 0)[0]
     expected = stats.bootstrap(
         (a * counts, b * counts, counts), lambda x, y, n, axis: (x.sum(axis) - y.sum(axis)) / n.sum(axis), paired=True,
         n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)).confidence_interval
@@ -74,9 +75,9 @@ def test_intervals_as_scipys_percentile_bootstrap() -> None:
 
 
 def test_without_images_the_interval_of_two_methods_is_welchs() -> None:
-    chance = np.random.default_rng(6)
-    a, b = chance.normal(1, 0.1, size=(5, 1)), chance.normal(0, 0.4, size=(5, 1))  # one image: nothing of it can be drawn
-    row = paired.compare(hierarchical.means({"a": a, "b": b}), LEVEL, 100_000, 0)[0]
+    rng = np.random.default_rng(6)
+    a, b = rng.normal(1, 0.1, size=(5, 1)), rng.normal(0, 0.4, size=(5, 1))  # one image: nothing of it can be drawn
+    row = significance.compare(hierarchical.means({"a": a, "b": b}), LEVEL, 100_000, 0)[0]
     expected = stats.ttest_ind(a[:, 0], b[:, 0], equal_var=False).confidence_interval(0.95)
     assert (row.low, row.high) == pytest.approx(tuple(expected), abs=0.02)
 
@@ -87,13 +88,13 @@ def world(number: int, seeds: int, spread: tuple[float, ...], effect: float) -> 
     Added up are how easy an image is (for all methods), how easy for this method, what the seed brings to all images
     (`spread`, by method), and which images each trained model has right; all but the seeds' part are skewed, as scores are.
     """
-    chance = numpy_generator(number, "world")
+    rng = numpy_generator(number, "world")
 
     def skewed(*shape: int) -> np.ndarray:
-        return chance.exponential(size=shape) - 1
+        return rng.exponential(size=shape) - 1
 
     easy = 1 + skewed(1, IMAGES)
-    return {name: easy + 0.7 * skewed(1, IMAGES) + sd * chance.standard_normal((seeds, 1)) + 0.5 * skewed(seeds, IMAGES)
+    return {name: easy + 0.7 * skewed(1, IMAGES) + sd * rng.standard_normal((seeds, 1)) + 0.5 * skewed(seeds, IMAGES)
             + effect * (name == "a") for name, sd in zip(METHODS, spread, strict=True)}
 
 
@@ -111,7 +112,7 @@ def simulate(seeds: int, spread: tuple[float, ...]) -> Shares:
     found = []
     for number in range(WORLDS):
         metric = hierarchical.means(world(number, seeds, spread, 0.0))
-        rows = paired.compare(metric, LEVEL, SAMPLES, number)
+        rows = significance.compare(metric, LEVEL, SAMPLES, number)
         estimates = hierarchical.estimate(metric, LEVEL, SAMPLES, number).values()
         found.append(Shares(
             any(row.verdict != "tie" for row in rows), np.mean([row.verdict == "better" for row in rows]),
@@ -136,10 +137,10 @@ def test_false_verdicts_on_questions_of_methods_that_differ_in_all_but_accuracy(
     """Questions come in images: b answers all or none of an image's right, a each with the same chance."""
     found = []
     for number in range(WORLDS):
-        chance = numpy_generator(number, "questions")
-        counts, easy = chance.integers(0, 7, size=100), 0.1 + 0.8 * chance.beta(2, 2, size=100)
-        given = {"a": chance.binomial(counts, easy)[None], "b": (counts * (chance.random(100) < easy))[None]}
-        row = paired.compare(hierarchical.ratios(given, counts), LEVEL, SAMPLES, number)[0]
+        rng = numpy_generator(number, "questions")
+        counts, easy = rng.integers(0, 7, size=100), 0.1 + 0.8 * rng.beta(2, 2, size=100)
+        given = {"a": rng.binomial(counts, easy)[None], "b": (counts * (rng.random(100) < easy))[None]}
+        row = significance.compare(hierarchical.ratios(given, counts), LEVEL, SAMPLES, number)[0]
         found.append((row.verdict == "better", row.verdict == "worse", row.low <= 0 <= row.high))
     better, worse, covered = np.mean(found, axis=0)
     assert better <= LEVEL
@@ -151,7 +152,7 @@ def test_false_verdicts_on_questions_of_methods_that_differ_in_all_but_accuracy(
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_a_real_difference_is_found(seeds: int) -> None:
     found = [row for number in range(60) for row in
-             paired.compare(hierarchical.means(world(number, seeds, (0.05,) * 4, 0.9)), LEVEL, 999, number)]
+             significance.compare(hierarchical.means(world(number, seeds, (0.05,) * 4, 0.9)), LEVEL, 999, number)]
     assert np.mean([row.verdict == "better" for row in found if row.a == "a"]) > 0.8
     assert np.mean([row.verdict != "tie" for row in found if row.a != "a"]) <= LEVEL
 

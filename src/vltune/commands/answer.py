@@ -11,16 +11,16 @@ from typing import Any
 from torch import Tensor
 
 from vltune.commands import images, output
-from vltune.commands.model import Model
-from vltune.errors import InputError
-from vltune.files import read_json
-from vltune.records import fields, repeated
-from vltune.training.answering import answer
+from vltune.commands.inference import Model
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
+from vltune.pipeline.records import fields, repeated
+from vltune.prediction.answer import answer
 
 
 def say(model: Model, features: Tensor, asked: Sequence[Sequence[str]]) -> list[list[str]]:
     """Answer the questions about each image given by its features."""
-    return answer(model.captioner, features, asked, model.tokenizer, model.saying.max_answer_tokens)
+    return answer(model.vlm, features, asked, model.tokenizer, model.predict.max_answer_tokens)
 
 
 def one(image: Path, question: str, method: str, seed: int, root: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from vltune.commands import images, output
-from vltune.commands.model import Model
-from vltune.training.predicting import caption
+from vltune.commands.inference import Model
+from vltune.prediction.predict import caption
 
 
 def main(place: Path, out: Path | None, method: str, seed: int, beams: int | None, root: Path) -> None:
@@ -33,6 +33,6 @@ def main(place: Path, out: Path | None, method: str, seed: int, beams: int | Non
 
 def say(model: Model, features: Tensor, paths: Sequence[Path]) -> dict[str, str]:
     """Caption images given by their features, by their names without extension."""
-    s = model.saying
-    said = caption(model.captioner, features, model.tokenizer, s.beams, s.length_penalty, s.max_new_tokens)
+    s = model.predict
+    said = caption(model.vlm, features, model.tokenizer, s.beams, s.length_penalty, s.max_new_tokens)
     return {path.stem: text for path, text in zip(paths, said, strict=True)}

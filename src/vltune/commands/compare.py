@@ -7,11 +7,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from vltune.errors import InputError
-from vltune.params import choice_of
+from vltune.comparison.compare import Comparison, compare
+from vltune.comparison.runs import Run, collect, read_result, values
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import choice_of
 from vltune.report import tables, text
-from vltune.report.comparing import Comparison, compare
-from vltune.report.runs import Run, collect, read_result, values
 
 FORMS = ("terminal", "markdown", "csv")
 COLUMNS = ["task", "metric", "method", "other", "mean", "sd", "difference", "low", "high", "p", "p_holm", "verdict", "seeds", "images"]

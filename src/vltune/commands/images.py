@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from vltune.errors import InputError
+from vltune.pipeline.errors import InputError
 
 SHOWN = 5  # of a list that is too long for a message
 

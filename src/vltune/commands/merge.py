@@ -8,23 +8,22 @@ import torch
 from torch import Tensor
 
 from vltune.commands import output
-from vltune.commands.weights import write as write_tensors
+from vltune.commands.inference import Base, described, find
 from vltune.data.batch import Text, collate
-from vltune.errors import InputError
-from vltune.files import read_json, sha256, write_json, write_text
-from vltune.folders import replaced
-from vltune.layout import DECODER
 from vltune.methods import interface
-from vltune.model.captioner import Captioner
 from vltune.model.loading import to_hugging_face
-from vltune.randomness import derive
-from vltune.training.using import Base, described, find
+from vltune.model.tensors import write_tensors
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json, replaced, sha256, write_json, write_text
+from vltune.pipeline.paths import DECODER
+from vltune.pipeline.randomness import derive
 
 ROWS, WORDS = 8, 24  # of the random input on which merged and unmerged are compared
 
 
 def main(out: Path, method: str, task: str, seed: int, root: Path) -> None:
-    """Write a folder that transformers loads, with the connector beside it; say how far the logits are from the unmerged ones.
+    """Write a folder that transformers loads, with the projector beside it; say how far the logits are from the unmerged ones.
 
     Raises:
         InputError: the method can't be merged, or the input is wrong.
@@ -32,17 +31,17 @@ def main(out: Path, method: str, task: str, seed: int, root: Path) -> None:
     output.check_folder(out)
     folder = find(root, method, task, seed)
     base = Base(root, "float32")
-    captioner = base.captioner(method, task, seed)
-    before = logits(captioner)
-    merge(captioner, base, folder)
-    difference = (logits(captioner) - before).abs().max().item()
-    write(captioner, root / DECODER, out)
+    vlm = base.vlm(method, task, seed)
+    before = logits(vlm)
+    merge(vlm, base, folder)
+    difference = (logits(vlm) - before).abs().max().item()
+    write(vlm, root / DECODER, out)
     output.emit({"method": method, "task": task, "seed": seed, "folder": str(out), "precision": "float32",
                  "largest_logit_difference": difference, "largest_logit": before.abs().max().item()}, None)
 
 
-def merge(captioner: Captioner, base: Base, folder: Path) -> None:
-    """Turn a captioner's decoder into a plain one that computes the same.
+def merge(vlm: VisionLanguageModel, base: Base, folder: Path) -> None:
+    """Turn a model's decoder into a plain one that computes the same.
 
     Raises:
         InputError: the method trains nothing of the decoder, or adds what no weight of it can take up.
@@ -52,32 +51,32 @@ def merge(captioner: Captioner, base: Base, folder: Path) -> None:
         raise InputError(f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is {base.root / DECODER}")
     merging = getattr(interface.module(description["attach"]), "merge", None)
     if merging is not None:
-        merging(captioner.decoder)
+        merging(vlm.decoder)
     plain = base.decoder.state_dict()
-    added = [name for name in captioner.decoder.state_dict() if name not in plain]
+    added = [name for name in vlm.decoder.state_dict() if name not in plain]
     if added:
         raise InputError(f"{folder}: {description['attach']} cannot be merged: it adds tensors that no weight of the decoder can take "
                          f"up, the first is {added[0]}")
 
 
 @torch.inference_mode()
-def logits(captioner: Captioner) -> Tensor:
+def logits(vlm: VisionLanguageModel) -> Tensor:
     """Score random texts after random images: [rows * words, vocabulary]."""
-    chance = torch.Generator().manual_seed(derive(0, "merged against unmerged"))
-    connector = captioner.connector
-    features = torch.randn(ROWS, connector.features, connector.norm.weight.shape[0], generator=chance)
-    words = torch.randint(captioner.decoder.shape.vocabulary, (ROWS, WORDS), generator=chance)
-    device = captioner.decoder.embedding.weight.device
-    batch = collate([[Text((), row)] for row in words.tolist()], connector.tokens).to(device)
-    return captioner(features.to(device), batch.tokens, batch.positions, batch.mask, batch.sources)
+    rng = torch.Generator().manual_seed(derive(0, "merged against unmerged"))
+    projector = vlm.projector
+    features = torch.randn(ROWS, projector.features, projector.norm.weight.shape[0], generator=rng)
+    words = torch.randint(vlm.decoder.config.vocabulary, (ROWS, WORDS), generator=rng)
+    device = vlm.decoder.embedding.weight.device
+    batch = collate([[Text((), row)] for row in words.tolist()], projector.tokens).to(device)
+    return vlm(features.to(device), batch.tokens, batch.positions, batch.mask, batch.sources)
 
 
-def write(captioner: Captioner, decoder_folder: Path, out: Path) -> None:
-    """Write model.safetensors, config.json and the tokenizer as transformers reads them, and connector.safetensors."""
+def write(vlm: VisionLanguageModel, decoder_folder: Path, out: Path) -> None:
+    """Write model.safetensors, config.json and the tokenizer as transformers reads them, and projector.safetensors."""
     with replaced(out) as part:
         weights = part / "model.safetensors"
-        write_tensors(weights, to_hugging_face(captioner.decoder.state_dict()))
-        write_tensors(part / "connector.safetensors", captioner.connector.state_dict())
+        write_tensors(weights, to_hugging_face(vlm.decoder.state_dict()))
+        write_tensors(part / "projector.safetensors", vlm.projector.state_dict())
         settings = read_json(decoder_folder / "config.json")
         write_json(part / "config.json", settings | {"dtype": "float32", "weights_sha256": sha256(weights)})
         write_text(part / "tokenizer.json", (decoder_folder / "tokenizer.json").read_text(encoding="utf-8"))

@@ -12,8 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from vltune.errors import InputError
-from vltune.files import write_json
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import write_json
 
 
 def check_file(path: Path | None) -> None:

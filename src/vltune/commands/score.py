@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from vltune.commands import images, output
-from vltune.errors import InputError
-from vltune.files import read_json
-from vltune.metrics import answering, bootstrap, captioning, vqa
-from vltune.params import load
-from vltune.questions import Answered
-from vltune.records import Captions, Prediction, fields, read_captions, repeated
-from vltune.sections import Evaluate
+from vltune.metrics import accuracy, bootstrap, caption, vqa
+from vltune.metrics.bootstrap import Evaluate
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
+from vltune.pipeline.params import load
+from vltune.pipeline.questions import Answered
+from vltune.pipeline.records import Captions, Prediction, fields, read_captions, repeated
 
 
 def main(predictions: Path, annotations: Path, folder: Path | None, out: Path | None, root: Path) -> None:
@@ -45,7 +45,7 @@ def captions(path: Path, said: Any, annotations: Path, folder: Path | None, sett
     same_keys(path, by_image, annotations, [image.id for image in known.images], {image.id: image.file_name for image in known.images})
     references = known.by_image()
     rows = [Prediction(image.id, image.file_name, by_image[image.id], references[image.id]) for image in known.images]
-    scores, _ = captioning.score(path, captioning.checked(path, rows), [], settings)
+    scores, _ = caption.score(path, caption.checked(path, rows), [], settings)
     scores["diversity"].pop("novel_share")  # there are no training captions to compare with
     return {"images": len(rows), **scores}
 
@@ -88,14 +88,14 @@ def answers(path: Path, said: list[Any], annotations: Path, folder: Path | None,
         absent = sorted({*map(str, ids)} - {*map(str, images.by_id(folder, ids, {}))})
         if absent:
             raise InputError(f"{folder}: {len(absent)} images of {annotations} are not there: {images.listed(absent)}")
-    both = answering.checked(annotations, [
+    both = vqa.checked(annotations, [
         Answered(row["question_id"], row["image_id"], "", "", row["question_type"], row["answer_type"], by_question[row["question_id"]],
                  "", "", row["answers"]) for row in known])
     places = {image_id: i for i, image_id in enumerate(dict.fromkeys(row.image_id for row in both))}
-    right = np.array([vqa.accuracy(row.answer, row.answers) for row in both])
+    right = np.array([accuracy.accuracy(row.answer, row.answers) for row in both])
     counts = bootstrap.draws(len(places), settings.bootstrap_samples, settings.seed)
     image = np.array([places[row.image_id] for row in both])
-    return {"questions": len(both), "images": len(places), **answering.intervals(both, image, right, counts, settings.confidence)}
+    return {"questions": len(both), "images": len(places), **vqa.intervals(both, image, right, counts, settings.confidence)}
 
 
 def annotated(path: Path) -> list[dict[str, Any]]:

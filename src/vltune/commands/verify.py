@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vltune import environment
 from vltune.commands import output
-from vltune.errors import InputError
-from vltune.files import read_json
-from vltune.params import read
+from vltune.pipeline import environment
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
+from vltune.pipeline.params import read
 
 TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", str(environment.GATHERED))  # need not repeat
 FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")

@@ -6,13 +6,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vltune import layout
 from vltune.data.batch import Text
-from vltune.data.tokens import Tokenizer
-from vltune.errors import InputError
-from vltune.questions import Question, read_questions
-from vltune.randomness import python_generator
-from vltune.records import read_captions
+from vltune.data.tokenizer import Tokenizer
+from vltune.pipeline import paths
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.questions import Question, read_questions
+from vltune.pipeline.randomness import python_generator
+from vltune.pipeline.records import read_captions
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Example:
 def captioning(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
     """Make the examples of a split's captions: no prompt, the caption as target."""
     examples = []
-    for image_id, references in read_captions(layout.captions(split)).by_image().items():
+    for image_id, references in read_captions(paths.captions(split)).by_image().items():
         if image_id in have:
             texts = [Text((), [*ids, tokenizer.end]) for ids in tokenizer.encode_all(references)]
             examples.append(Example(image_id, texts))
@@ -50,8 +50,8 @@ def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Ex
 
 def questions_of(split: str) -> list[Question]:
     """Read a split's questions; InputError if it has none."""
-    known = {image.id for image in read_captions(layout.captions(split)).images}
-    asked, answered = layout.questions(split)
+    known = {image.id for image in read_captions(paths.captions(split)).images}
+    asked, answered = paths.questions(split)
     questions = read_questions(asked, answered, known)
     if not questions:
         raise InputError(f"{asked}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
@@ -78,10 +78,10 @@ def rows(
                 order = list(range(len(examples)))
                 python_generator(seed, f"order of epoch {epoch}").shuffle(order)
             example = examples[order[place % len(examples)]]
-            chance = python_generator(seed, f"texts at place {place}")
-            picked.append(Example(example.image_id, _some(example.texts, texts_per_image, chance)))
+            rng = python_generator(seed, f"texts at place {place}")
+            picked.append(Example(example.image_id, _some(example.texts, texts_per_image, rng)))
         yield picked
 
 
-def _some(texts: list[Text], count: int, chance: random.Random) -> list[Text]:
-    return texts if len(texts) <= count else chance.sample(texts, count)
+def _some(texts: list[Text], count: int, rng: random.Random) -> list[Text]:
+    return texts if len(texts) <= count else rng.sample(texts, count)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from vltune.errors import InputError
-from vltune.files import read_json, write_json
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json, write_json
 
 
 class Features:

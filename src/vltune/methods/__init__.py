@@ -1,1 +1,0 @@
-"""The fine-tuning methods, one file each; see `interface` for what a method is."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.methods.interface import LogUniform, Settings, replace, uniform
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
 
 SIZE = "bottleneck"
 SITES = ("after_attention", "after_mlp")
@@ -44,9 +44,9 @@ class Adapter(nn.Module):
         return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
 
 
-def count(shape: Shape, settings: Config) -> int:
+def count(config: DecoderConfig, settings: Config) -> int:
     """Count what is trained, by the formula above."""
-    return shape.layers * len(SITES) * (2 * shape.width * settings.bottleneck + settings.bottleneck + shape.width)
+    return config.layers * len(SITES) * (2 * config.width * settings.bottleneck + settings.bottleneck + config.width)
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
@@ -55,6 +55,6 @@ def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> li
     for i in range(len(decoder.blocks)):
         for site in SITES:
             name = f"blocks.{i}.{site}"
-            replace(decoder, name, Adapter(decoder.shape.width, settings.bottleneck, generator))
+            replace(decoder, name, Adapter(decoder.config.width, settings.bottleneck, generator))
             trained += [f"{name}.{part}" for part in ("down", "down_bias", "up", "up_bias")]
     return trained

@@ -12,17 +12,17 @@ import torch
 from pydantic import Field
 
 from vltune.methods.interface import LogUniform, Settings
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Config(Settings):
     """Section `connector`: nothing but the learning rates (the method's own has nothing to act on); the connector alone bears a
     higher one than beside a changing decoder."""
 
-    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
+    projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
 
 
-def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface
+def count(config: DecoderConfig, settings: Config) -> int:  # noqa: ARG001 - the interface
     """Count what is trained of the decoder."""
     return 0
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 
 from vltune.methods.interface import LogUniform, Settings
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Config(Settings):
@@ -21,9 +21,9 @@ class Config(Settings):
     learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0001, 0.0016)]
 
 
-def count(shape: Shape, settings: Config) -> int:  # noqa: ARG001 - the interface
+def count(config: DecoderConfig, settings: Config) -> int:  # noqa: ARG001 - the interface
     """Count what is trained: everything."""
-    return shape.parameters
+    return config.parameters
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:  # noqa: ARG001 - the interface

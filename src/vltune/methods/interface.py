@@ -20,11 +20,11 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from vltune.errors import InputError
 from vltune.model.decoder import Decoder
-from vltune.params import Section, nearest
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import Section, nearest
 
-NOT_METHODS = ("__init__", "interface")
+NOT_METHODS = ("__init__", "interface", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings(Section):
     """The fields that every method's `Config` has; a method that has something to train gives `learning_rate` its range."""
 
     learning_rate: float = Field(ge=0)
-    connector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000175, 0.0028)]
+    projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000175, 0.0028)]
 
 
 def names() -> list[str]:

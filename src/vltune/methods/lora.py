@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.errors import InputError
 from vltune.methods.interface import LogUniform, Settings, replace, uniform
 from vltune.model.attention import Linear
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
+from vltune.pipeline.errors import InputError
 
 PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
 SIZE = "rank"
@@ -63,14 +63,14 @@ class LoraLinear(nn.Module):
         return self.base
 
 
-def count(shape: Shape, settings: Config) -> int:
+def count(config: DecoderConfig, settings: Config) -> int:
     """Count what is trained, by the formula above."""
-    return shape.layers * settings.rank * sum(sum(shape.linears[site]) for site in sites(shape, settings))
+    return config.layers * settings.rank * sum(sum(config.linears[site]) for site in sites(config, settings))
 
 
-def sites(shape: Shape, settings: Config) -> list[str]:
+def sites(config: DecoderConfig, settings: Config) -> list[str]:
     """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
-    absent = [site for site in settings.targets if site not in shape.linears]
+    absent = [site for site in settings.targets if site not in config.linears]
     if absent:
         raise InputError(f"lora.targets holds '{absent[0]}', which this decoder does not have")
     return sorted(set(settings.targets))
@@ -80,7 +80,7 @@ def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> li
     """Replace every target linear of every layer."""
     trained = []
     for i in range(len(decoder.blocks)):
-        for site in sites(decoder.shape, settings):
+        for site in sites(decoder.config, settings):
             name = f"blocks.{i}.{SITES[site]}.{site}"
             base = decoder.get_submodule(name)
             replace(decoder, name, LoraLinear(base, settings.rank, settings.alpha, settings.dropout, generator))

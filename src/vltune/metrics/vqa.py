@@ -1,60 +1,133 @@
-"""The accuracy of an answer as the official VQAv2 evaluation computes it, with its quirks."""
+"""The question task: from a predictions file to its scores, beside those of the controls that do not see the image."""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
 
-from vltune.metrics.contractions import CONTRACTIONS
+import numpy as np
 
-PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'  # neither apostrophe nor colon
-# As published: the first look-ahead asks for the characters "<=" and a digit where the period stands, so it never fails, and
-# a period goes unless a digit follows. Its flag re.UNICODE stands where `sub` takes a count: only so many periods go.
-PERIOD, PERIODS = re.compile(r"(?!<=\d)(\.)(?!\d)", re.ASCII), int(re.UNICODE)
-COMMA = re.compile(r"\d,\d", re.ASCII)  # the evaluation is Python 2, where \d is 0 to 9
-NUMBERS = {word: str(i) for i, word in enumerate("zero one two three four five six seven eight nine ten".split())} | {"none": "0"}
-ARTICLES = ("a", "an", "the")
-ENOUGH = 3  # people who say the same make an answer wholly right
+from vltune.metrics import bootstrap, signature
+from vltune.metrics.accuracy import accuracy
+from vltune.metrics.bootstrap import Evaluate
+from vltune.pipeline import paths
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.questions import ANSWER_TYPES, Answered, Question, read_answered, read_questions
+from vltune.pipeline.records import read_captions
+
+OVERALL = "accuracy"
+BLIND = ("other_image", "mean_image")  # fields of a prediction: what the model answers without the image
+MOST_FREQUENT = "most_frequent"
 
 
-def accuracy(answer: str, given: list[str]) -> float:
-    """Score an answer against those that people gave to the question, from 0 to 1.
+def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, list], dict[str, Any]]:
+    """Score a predictions file; the training questions are read from data/raw.
 
-    Each person is left out once; of the others, three who gave the model's answer make it right, one or two a third or two
-    thirds; the accuracy is the mean. With ten people 0, 1, 2, 3 or more than 3 matches give 0, 0.3, 0.6, 0.9 or 1. With fewer
-    than ten people the same formula holds over those there are, so that fewer than four cannot give 1 and one alone gives 0.
-
-    Texts are normalised only if people's answers differ. If all are equal, neither theirs nor the model's is: white space at
-    the ends is cut off and nothing else, so that "Yes" and "yes." do not match ten times "yes". (The authors say that this
-    is on purpose, for questions about text in the image.)
-
-    Source: Antol et al. 2015, VQA: visual question answering, section 3; Goyal et al. 2017 (VQAv2);
-    GT-Vision-Lab/VQA, vqaEval.py at a013f00, reproduced from its published rules.
+    Returns: metrics, question types and both for each control; scores per image; the signature.
+    Raises:
+        InputError: a file is missing or of the wrong form, or there are no training questions.
     """
-    said, others = _trimmed(answer), [_trimmed(text) for text in given]
-    if len(set(others)) > 1:
-        said, others = normalized(said), [normalized(text) for text in others]
-    people, matches = len(others), others.count(said)
-    # who gave this answer sees one match less among the others
-    return (matches * min(1, (matches - 1) / ENOUGH) + (people - matches) * min(1, matches / ENOUGH)) / people
+    rows = checked(path, read_answered(path))
+    known = read_questions(*paths.questions("train"), {image.id for image in read_captions(paths.captions("train")).images})
+    if not known:
+        raise InputError(f"{paths.questions('train')[0]}: expected at least one training question, for the most frequent answers")
+    scores, per_image = score(rows, known, settings)
+    return scores, per_image, signature.sign_answers(rows, known, settings)
 
 
-@lru_cache(maxsize=100_000)
-def normalized(text: str) -> str:
-    """Normalise an answer: punctuation, lower case, number words, articles, contractions, in this order.
+def checked(path: Path, rows: list[Answered]) -> list[Answered]:
+    """Check the texts of answers and give them in the order of image and question ids, which pairs the draws of all runs.
 
-    A mark of punctuation that stands beside a space somewhere in the text is removed, every mark if a comma stands between
-    two digits, and else it becomes a space. A period goes unless a digit follows. "none" becomes 0 as "zero" does.
+    An empty answer of the model is allowed.
 
-    Source: GT-Vision-Lab/VQA, vqaEval.py at a013f00, the rules of its processPunctuation and processDigitArticle.
+    Raises:
+        InputError: an answer is no text, people's answers are missing, or the kind of answer is unknown; names file and row.
     """
-    result, commas = text, COMMA.search(text) is not None
-    for mark in PUNCTUATION:
-        alone = f"{mark} " in text or f" {mark}" in text or commas
-        result = result.replace(mark, "" if alone else " ")
-    words = (NUMBERS.get(word, word) for word in PERIOD.sub("", result, count=PERIODS).lower().split())
-    return " ".join(CONTRACTIONS.get(word, word) for word in words if word not in ARTICLES)
+    for i, row in enumerate(rows):
+        where = f"{path}: row {i} (question {row.question_id!r})"
+        for name in ("question", "question_type", "answer", *BLIND):
+            if not isinstance(getattr(row, name), str):
+                raise InputError(f"{where}: {name} must be text, found {getattr(row, name)!r}")
+        if row.answer_type not in ANSWER_TYPES:
+            raise InputError(f"{where}: answer_type must be one of {', '.join(ANSWER_TYPES)}, found {row.answer_type!r}")
+        if not isinstance(row.answers, list) or not row.answers or not all(isinstance(one, str) for one in row.answers):
+            raise InputError(f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}")
+    return sorted(rows, key=lambda row: (_order(row.image_id), _order(row.question_id)))
 
 
-def _trimmed(text: str) -> str:
-    return text.replace("\n", " ").replace("\t", " ").strip()
+def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tuple[dict[str, Any], dict[str, list]]:
+    """Score the model and the controls on the same questions with the same draws; `known` are the training questions.
+
+    Returns: metrics, question types and both for each control; scores per image.
+    """
+    images = list(dict.fromkeys(row.image_id for row in rows))
+    counts = bootstrap.draws(len(images), settings.bootstrap_samples, settings.seed)
+    place = {name: i for i, name in enumerate(images)}
+    image = np.array([place[row.image_id] for row in rows])
+    common = most_frequent(known)
+    said = {"": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
+            MOST_FREQUENT: [common[row.question_type] for row in rows]}
+    right = {name: np.array([accuracy(one, row.answers) for one, row in zip(answers, rows, strict=True)])
+             for name, answers in said.items()}
+    found = {name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()}
+    return {
+        **found[""],
+        "controls": {name: found[name]["metrics"] for name in found if name},
+        "control_question_types": {name: found[name]["question_types"] for name in found if name},
+    }, {"images": images, **sums(rows, image, right[""])}
+
+
+def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
+    """Give for each metric how many questions each image has, and the sum of their scores [questions]; see `metrics/per_image.py`."""
+    masks = {name: mask for (kind, name), mask in groups(rows).items() if kind == "metrics"}
+    return {
+        "questions": {name: np.bincount(image, mask).astype(int).tolist() for name, mask in masks.items()},
+        "right": {name: np.bincount(image, mask * scores).round(bootstrap.DIGITS).tolist() for name, mask in masks.items()},
+    }
+
+
+def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
+    """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is about, 0 or 1 [questions]."""
+    found = {("metrics", OVERALL): np.ones(len(rows))}
+    for kind, name, values in [("metrics", "answer_type", ANSWER_TYPES),
+                               ("question_types", "question_type", sorted({row.question_type for row in rows}))]:
+        masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in values}
+        found |= {key: mask for key, mask in masks.items() if mask.any()}
+    return found
+
+
+def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float) -> dict[str, Any]:
+    """Give the mean of the scores [questions] overall, by kind of answer and by kind of question, with intervals over images.
+
+    `image` [questions] is each question's place in the draws `counts` [samples, images].
+    """
+    everything = groups(rows)
+    member = np.stack(list(everything.values()), axis=1)  # [questions, groups]
+    totals, sizes = np.zeros((2, counts.shape[1], member.shape[1]))
+    np.add.at(totals, image, member * scores[:, None])
+    np.add.at(sizes, image, member)
+    samples, values = bootstrap.ratios(counts, totals, sizes), totals.sum(0) / sizes.sum(0)
+    result: dict[str, Any] = {"metrics": {}, "question_types": {}}
+    for i, (kind, name) in enumerate(everything):
+        result[kind][name] = bootstrap.row(values[i], samples[:, i], confidence)
+        if kind == "question_types":
+            result[kind][name]["questions"] = int(sizes[:, i].sum())
+    return result
+
+
+def most_frequent(known: list[Question]) -> defaultdict[str, str]:
+    """Give by question type the answer that most training questions have, of equally many the first; for a question type
+    that is not among them the one of all.
+
+    Source: the prior per question type of Antol et al. 2015, VQA: visual question answering, section 4.
+    """
+    overall = Counter(question.answer for question in known).most_common(1)[0][0]
+    by_type: dict[str, Counter[str]] = {}
+    for question in known:
+        by_type.setdefault(question.question_type, Counter())[question.answer] += 1
+    return defaultdict(lambda: overall, {name: found.most_common(1)[0][0] for name, found in by_type.items()})
+
+
+def _order(number: int | str) -> tuple[bool, int | str]:
+    return isinstance(number, str), number

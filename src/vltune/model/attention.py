@@ -66,15 +66,15 @@ class Cache:
         return other
 
 
-def rotation(positions: Tensor, head_width: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def rotation(positions: Tensor, head_dim: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosines and sines [b, 1, t, e] for positions [b, t], in the half-split form.
 
     The sines of the first half are negative, so that rotating is x * cos + swapped(x) * sin.
 
     Source: Su et al. 2021, RoFormer, equation 34, in the half-split layout of Llama's published code.
     """
-    half = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32)
-    angles = positions[:, None, :, None].float() * base ** (-half / head_width)  # [b, 1, t, e/2]
+    half = torch.arange(0, head_dim, 2, device=positions.device, dtype=torch.float32)
+    angles = positions[:, None, :, None].float() * base ** (-half / head_dim)  # [b, 1, t, e/2]
     cos, sin = angles.cos(), angles.sin()
     return torch.cat((cos, cos), dim=-1).to(dtype), torch.cat((-sin, sin), dim=-1).to(dtype)
 
@@ -90,18 +90,18 @@ class Attention(nn.Module):
     Source: Vaswani et al. 2017, section 3.2; grouped keys and values: Ainslie et al. 2023 (GQA).
     """
 
-    def __init__(self, width: int, heads: int, kv_heads: int, head_width: int, bias: bool) -> None:
+    def __init__(self, width: int, heads: int, kv_heads: int, head_dim: int, bias: bool) -> None:
         """Make the four linears; weights are filled by the loader."""
         super().__init__()
-        self.heads, self.kv_heads, self.head_width = heads, kv_heads, head_width
-        self.q = Linear(width, heads * head_width, bias=bias)
-        self.k = Linear(width, kv_heads * head_width, bias=bias)
-        self.v = Linear(width, kv_heads * head_width, bias=bias)
-        self.o = Linear(heads * head_width, width, bias=bias)
+        self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
+        self.q = Linear(width, heads * head_dim, bias=bias)
+        self.k = Linear(width, kv_heads * head_dim, bias=bias)
+        self.v = Linear(width, kv_heads * head_dim, bias=bias)
+        self.o = Linear(heads * head_dim, width, bias=bias)
         self.prefix: nn.Module = NoPrefix()
 
     def forward(
-        self, x: Tensor, turn: tuple[Tensor, Tensor] | None, bias: Tensor, layer: int, cache: Cache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, bias: Tensor, layer: int, cache: Cache | None
     ) -> Tensor:
         """Attend from x [b, t, d] to itself and the cache.
 
@@ -110,11 +110,11 @@ class Attention(nn.Module):
         Returns: [b, t, d].
         """
         b, t, _ = x.shape
-        q = self.q(x).view(b, t, self.heads, self.head_width).transpose(1, 2)  # [b, h, t, e]
-        k = self.k(x).view(b, t, self.kv_heads, self.head_width).transpose(1, 2)  # [b, g, t, e]
-        v = self.v(x).view(b, t, self.kv_heads, self.head_width).transpose(1, 2)
-        if turn is not None:
-            q, k = rotate(q, *turn), rotate(k, *turn)
+        q = self.q(x).view(b, t, self.heads, self.head_dim).transpose(1, 2)  # [b, h, t, e]
+        k = self.k(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)  # [b, g, t, e]
+        v = self.v(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)
+        if rope is not None:
+            q, k = rotate(q, *rope), rotate(k, *rope)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
         k, v, bias = self.prefix(k, v, bias)

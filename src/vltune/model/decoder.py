@@ -20,7 +20,7 @@ from vltune.model.attention import Attention, Cache, Linear, rotation
 
 
 @dataclass(frozen=True)
-class Shape:
+class DecoderConfig:
     """The sizes of a decoder, all read from its config.json."""
 
     vocabulary: int
@@ -28,7 +28,7 @@ class Shape:
     layers: int
     heads: int
     kv_heads: int
-    head_width: int
+    head_dim: int
     mlp_width: int
     norm_epsilon: float
     positions: int  # the longest sequence; the size of the position table if there is one
@@ -40,7 +40,7 @@ class Shape:
     @property
     def linears(self) -> dict[str, tuple[int, int]]:
         """Inputs and outputs of every linear of a layer, by the name of its site."""
-        query, key = self.heads * self.head_width, self.kv_heads * self.head_width
+        query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
         sizes = {"q": (self.width, query), "k": (self.width, key), "v": (self.width, key), "o": (query, self.width),
                  "gate": (self.width, self.mlp_width), "up": (self.width, self.mlp_width), "down": (self.mlp_width, self.width)}
         return {site: size for site, size in sizes.items() if self.gated or site != "gate"}
@@ -98,35 +98,35 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """One layer: attention and MLP, each after a norm and around a residual path."""
 
-    def __init__(self, shape: Shape) -> None:
-        """Build an empty block of the given shape."""
+    def __init__(self, config: DecoderConfig) -> None:
+        """Build an empty block."""
         super().__init__()
-        self.attention_norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
-        self.attention = Attention(shape.width, shape.heads, shape.kv_heads, shape.head_width, shape.bias)
+        self.attention_norm = Norm(config.width, config.norm_epsilon, config.rms)
+        self.attention = Attention(config.width, config.heads, config.kv_heads, config.head_dim, config.bias)
         self.after_attention: nn.Module = nn.Identity()
-        self.mlp_norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
-        self.mlp = Mlp(shape.width, shape.mlp_width, shape.gated, shape.bias)
+        self.mlp_norm = Norm(config.width, config.norm_epsilon, config.rms)
+        self.mlp = Mlp(config.width, config.mlp_width, config.gated, config.bias)
         self.after_mlp: nn.Module = nn.Identity()
 
     def forward(
-        self, x: Tensor, turn: tuple[Tensor, Tensor] | None, bias: Tensor, layer: int, cache: Cache | None
+        self, x: Tensor, rope: tuple[Tensor, Tensor] | None, bias: Tensor, layer: int, cache: Cache | None
     ) -> Tensor:
         """Map [b, t, d] to [b, t, d]; the arguments are those of `Attention.forward`."""
-        x = x + self.after_attention(self.attention(self.attention_norm(x), turn, bias, layer, cache))
+        x = x + self.after_attention(self.attention(self.attention_norm(x), rope, bias, layer, cache))
         return x + self.after_mlp(self.mlp(self.mlp_norm(x)))
 
 
 class Decoder(nn.Module):
     """A causal language model from embeddings to hidden states; `logits` is the tied output layer."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: DecoderConfig) -> None:
         """Build an empty decoder; `model.loading` fills it."""
         super().__init__()
-        self.shape = shape
-        self.embedding = nn.Embedding(shape.vocabulary, shape.width)
-        self.position = None if shape.rope_base else nn.Embedding(shape.positions, shape.width)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.norm = Norm(shape.width, shape.norm_epsilon, shape.rms)
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.position = None if config.rope_base else nn.Embedding(config.positions, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = Norm(config.width, config.norm_epsilon, config.rms)
 
     def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Look up token ids [b, t] in the embedding table, as [b, t, d] in the compute precision."""
@@ -141,12 +141,12 @@ class Decoder(nn.Module):
         """
         if self.position is not None:
             x = x + self.position(positions).to(x.dtype)
-        turn = None
-        if self.shape.rope_base is not None:
-            turn = rotation(positions, self.shape.head_width, self.shape.rope_base, x.dtype)
+        rope = None
+        if self.config.rope_base is not None:
+            rope = rotation(positions, self.config.head_dim, self.config.rope_base, x.dtype)
         bias = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill_(~mask, float("-inf"))
         for layer, block in enumerate(self.blocks):
-            x = block(x, turn, bias, layer, cache)
+            x = block(x, rope, bias, layer, cache)
         if cache is not None:
             cache.length += x.shape[1]
         return self.norm(x)

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vltune.errors import InputError
-from vltune.files import read_json
-from vltune.model.decoder import Decoder, Shape
+from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.tensors import read_tensors
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
 
 LLAMA = {
     "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k", "self_attn.v_proj": "attention.v",
@@ -27,7 +27,7 @@ GPT2 = {"attn.c_proj": "attention.o", "mlp.c_fc": "mlp.up", "mlp.c_proj": "mlp.d
 GPT2_TOP = {"wte.weight": "embedding.weight", "wpe.weight": "position.weight", "ln_f.weight": "norm.weight", "ln_f.bias": "norm.bias"}
 
 
-def read_shape(path: Path) -> Shape:
+def read_config(path: Path) -> DecoderConfig:
     """Read a config.json of Hugging Face, of model type llama or gpt2.
 
     Raises:
@@ -46,19 +46,19 @@ def read_shape(path: Path) -> Shape:
         raise InputError(f"{path}: key {error} is missing") from None
 
 
-def _llama_shape(c: dict[str, Any]) -> Shape:
-    return Shape(
+def _llama_shape(c: dict[str, Any]) -> DecoderConfig:
+    return DecoderConfig(
         vocabulary=c["vocab_size"], width=c["hidden_size"], layers=c["num_hidden_layers"], heads=c["num_attention_heads"],
-        kv_heads=c["num_key_value_heads"], head_width=c.get("head_dim") or c["hidden_size"] // c["num_attention_heads"],
+        kv_heads=c["num_key_value_heads"], head_dim=c.get("head_dim") or c["hidden_size"] // c["num_attention_heads"],
         mlp_width=c["intermediate_size"], norm_epsilon=c["rms_norm_eps"], positions=c["max_position_embeddings"],
         rope_base=float(c.get("rope_theta") or c["rope_parameters"]["rope_theta"]), gated=True, rms=True, bias=False,
     )
 
 
-def _gpt2_shape(c: dict[str, Any]) -> Shape:
-    return Shape(
+def _gpt2_shape(c: dict[str, Any]) -> DecoderConfig:
+    return DecoderConfig(
         vocabulary=c["vocab_size"], width=c["n_embd"], layers=c["n_layer"], heads=c["n_head"], kv_heads=c["n_head"],
-        head_width=c["n_embd"] // c["n_head"], mlp_width=c.get("n_inner") or 4 * c["n_embd"],
+        head_dim=c["n_embd"] // c["n_head"], mlp_width=c.get("n_inner") or 4 * c["n_embd"],
         norm_epsilon=c["layer_norm_epsilon"], positions=c["n_positions"], rope_base=None, gated=False, rms=False, bias=True,
     )
 
@@ -137,11 +137,11 @@ def load_decoder(folder: Path) -> Decoder:
     Raises:
         InputError: a tensor is missing, left over or of another shape than config.json says; names the first.
     """
-    shape = read_shape(folder / "config.json")
+    config = read_config(folder / "config.json")
     weights = folder / "model.safetensors"
-    tensors = from_hugging_face(read_tensors(weights), shape.rms)
+    tensors = from_hugging_face(read_tensors(weights), config.rms)
     with torch.device("meta"):
-        decoder = Decoder(shape)
+        decoder = Decoder(config)
     fill(decoder, tensors, weights)
     return decoder.float()
 
@@ -152,7 +152,7 @@ def share(decoder: Decoder) -> Decoder:
     Writing into a shared tensor in place changes both.
     """
     with torch.device("meta"):
-        second = Decoder(decoder.shape)
+        second = Decoder(decoder.config)
     second.load_state_dict(decoder.state_dict(), assign=True)
     return second
 

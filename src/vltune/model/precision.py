@@ -6,7 +6,7 @@ import os
 
 import torch
 
-from vltune.errors import InputError
+from vltune.pipeline.errors import InputError
 
 CHOICES = ("auto", "bf16", "float32")
 

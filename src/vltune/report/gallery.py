@@ -11,16 +11,16 @@ from typing import TypeVar
 
 from PIL import Image
 
-from vltune import layout
-from vltune.files import read_json
-from vltune.questions import read_answered
-from vltune.records import read_predictions
-from vltune.report.runs import Run
+from vltune.comparison.runs import Run
+from vltune.pipeline import paths
+from vltune.pipeline.files import read_json
+from vltune.pipeline.questions import read_answered
+from vltune.pipeline.records import read_predictions
 
 IMAGES = 24
 THUMBNAIL = 112  # pixels
 QUALITY = 72  # of the JPEG
-FOLDER = layout.RAW / "images/test"
+FOLDER = paths.RAW / "images/test"
 T = TypeVar("T")
 
 
@@ -54,7 +54,7 @@ def cards(runs: list[Run], count: int = IMAGES) -> list[Card]:
     """
     said: dict[str, dict[int | str, Said]] = {}
     for run in runs:
-        path = layout.predictions(run.method, run.task, run.seed)
+        path = paths.predictions(run.method, run.task, run.seed)
         if run.method not in said and path.is_file():
             said[run.method] = READERS[run.task](path)
     if not said:
@@ -90,7 +90,7 @@ def address(content: bytes, kind: str) -> str:
 
 def licence() -> str:
     """Say where the images come from, as their source says it; empty if it says nothing."""
-    path = layout.RAW / "SOURCE.json"
+    path = paths.RAW / "SOURCE.json"
     source = read_json(path) if path.is_file() else {}
     return "; ".join(str(source[key]) for key in ("source", "licence", "attribution") if source.get(key))
 

@@ -10,14 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from vltune.files import write_text
+from vltune.comparison.compare import Comparison, Method
+from vltune.comparison.runs import Run
+from vltune.pipeline.files import write_text
 from vltune.report import gallery
-from vltune.report.comparing import Comparison, Method
-from vltune.report.runs import Run
 from vltune.report.tables import percent
 from vltune.report.template import PAGE
-from vltune.report.text import shown, value
-from vltune.report.verdicts import best_against_controls, in_words, meaning, note, pairs
+from vltune.report.text import best_against_controls, in_words, meaning, note, pairs, shown, value
 
 Cell = tuple[str, str]
 Table = tuple[list[str], list[list[Cell]]]
@@ -57,9 +56,9 @@ def _quality(methods: list[Method]) -> Table:
         blind = [one.control(control)[kind.main] for control in kind.blind]
         rows.append([(one.method, ""), (str(one.seeds), ""), (f"{one.result['trained_parameters']:,}", ""),
                      (percent(one.result["trained_share"]), ""), *(_score(score) for score in [*one.scores.values(), *blind])])
-    if kind.floor:
-        scores = methods[0].control(kind.floor)
-        rows.append([(kind.floor.label, ""), *[("", "")] * 3, *(_score(scores[name]) for name in names), *[("", "")] * len(kind.blind)])
+    if kind.baseline:
+        scores = methods[0].control(kind.baseline)
+        rows.append([(kind.baseline.label, ""), *[("", "")] * 3, *(_score(scores[name]) for name in names), *[("", "")] * len(kind.blind)])
     return head, rows
 
 
@@ -73,16 +72,16 @@ def _types(methods: list[Method]) -> Table | None:
     """Give the main metric of every method by type of question, a row a type, under it the model when it is blind; None if
     the task has no types."""
     kind = methods[0].kind
-    if kind.floor is None:
+    if kind.baseline is None:
         return None
-    head = ["question type", "questions", *(one.method for one in methods), kind.floor.label]
+    head = ["question type", "questions", *(one.method for one in methods), kind.baseline.label]
     rows = []
     for name, first in methods[0].result["question_types"].items():
         controls = [one.result["control_question_types"] for one in methods]
         rows.append([(name, ""), (f"{first['questions']:,}", ""),
                      *((f"{one.result['question_types'][name]['value']:.3f}", f"blind {control[kind.blind[0].name][name]['value']:.3f}")
                        for one, control in zip(methods, controls, strict=True)),
-                     (f"{controls[0][kind.floor.name][name]['value']:.3f}", "")])
+                     (f"{controls[0][kind.baseline.name][name]['value']:.3f}", "")])
     return head, rows
 
 
@@ -90,7 +89,7 @@ def _sizes(methods: list[Method]) -> Table:
     """Give what every method keeps, and how varied what it says is where the task measures that."""
     rows = []
     for one in methods:
-        row = [one.method, f"{one.result['connector_parameters']:,}", f"{one.result['checkpoint_bytes'] / 1e6:,.2f}"]
+        row = [one.method, f"{one.result['projector_parameters']:,}", f"{one.result['checkpoint_bytes'] / 1e6:,.2f}"]
         if one.kind.diversity:
             found = one.result["diversity"]
             row += [f"{found['distinct-1']:.3f}", f"{found['distinct-2']:.3f}", f"{found['vocabulary']:,.0f}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vltune.errors import InputError
-from vltune.files import write_text
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import write_text
 
 START, END = "<!-- result: written by `make readme` -->\n", "<!-- end of result -->\n"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from vltune.comparison.compare import Comparison, Method
+from vltune.comparison.runs import SIZES, TIMINGS, Run
+from vltune.comparison.tasks import TASKS
 from vltune.metrics.bootstrap import DIGITS
-from vltune.report.comparing import Comparison, Method
-from vltune.report.runs import SIZES, TIMINGS, Run
-from vltune.report.tasks import TASKS
 
 NAMES = ("task", "method", "seed")
 COMPARISON = [

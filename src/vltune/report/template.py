@@ -41,8 +41,8 @@ PAGE = """\
 </head>
 <body>
 <h1>Which method should teach a language model to see?</h1>
-<p>One frozen image encoder, one pretrained language model; each row trains something else of the language model. The connector
-between the two is trained by every method and counted apart: the row that trains nothing of the decoder but the connector is the
+<p>One frozen image encoder, one pretrained language model; each row trains something else of the language model. The projector
+between the two is trained by every method and counted apart: the row that trains nothing of the decoder but the projector is the
 control, and the last of the methods is the aligned start that all others begin from. The images of this page were used for nothing
 else: not for training, not for choosing a checkpoint.</p>
 {% if missing %}

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vltune.errors import InputError
 from vltune.model.decoder import Decoder
+from vltune.pipeline.errors import InputError
 
 
 class Audit:
@@ -55,7 +55,7 @@ class Audit:
         In its first step a zero behind a tensor makes the gradient of that tensor zero (A of LoRA, `down` of an adapter): a
         gradient other than zero is asked for after two steps, and a change of the tensors of a best step after the first.
 
-        Args: parameters, all that is trained, the connector's too; moments, the optimizer's state; step, how many steps there
+        Args: parameters, all that is trained, the projector's too; moments, the optimizer's state; step, how many steps there
             were; best_step, the one whose tensors are in the decoder.
         Returns: what the checkpoint says of the audit; frozen_sha256 is the hash of all frozen tensors, None if there are none.
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-from vltune.errors import InputError
+from pydantic import Field
+
 from vltune.methods import interface
-from vltune.model.decoder import Shape
-from vltune.sections import Budget
+from vltune.model.decoder import DecoderConfig
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import Section
+
+
+class Budget(Section):
+    """Section `budget`: how much of the decoder every method that has a size trains, as a share of its parameters or as a
+    number (both empty: the methods' own sizes), and by which share of it the nearest size may miss it."""
+
+    trained_share: float | None = Field(gt=0, le=1)
+    trained_parameters: int | None = Field(ge=1)
+    tolerance: float = Field(ge=0)
 
 
 def solve(
-    method: str, settings: interface.Settings, shape: Shape, budget: Budget | None
+    method: str, settings: interface.Settings, config: DecoderConfig, budget: Budget | None
 ) -> tuple[interface.Settings, dict[str, Any] | None]:
-    """Give a method the size whose count of trained parameters is nearest to the budget; the connector is not counted.
+    """Give a method the size whose count of trained parameters is nearest to the budget; the projector is not counted.
 
     Args: budget, None for a method without a size, which keeps its settings, as all do where the section asks for nothing.
     Returns: the settings, and what the checkpoint says of them: the target, the size and the deviation from the target, a share
@@ -23,13 +34,13 @@ def solve(
     Raises:
         InputError: both forms of a budget are given, or no size comes within the tolerance; says the nearest sizes.
     """
-    target = None if budget is None else _target(shape, budget)
+    target = None if budget is None else _target(config, budget)
     if budget is None or target is None:
         return settings, None
     count, (field, smallest, largest) = interface.module(method).count, interface.size_of(method)
 
     def count_at(size: int) -> int:
-        return count(shape, interface.resize(method, settings, size))
+        return count(config, interface.resize(method, settings, size))
 
     above = min(largest, smallest + bisect_left(range(smallest, largest + 1), target, key=count_at))
     near = [size for size in (above - 1, above) if size >= smallest]
@@ -43,11 +54,11 @@ def solve(
         "target_parameters": target, "size": {field: size}, "parameters": count_at(size), "deviation": round(deviation, 6)}
 
 
-def _target(shape: Shape, budget: Budget) -> int | None:
+def _target(config: DecoderConfig, budget: Budget) -> int | None:
     """The number of parameters of the decoder that a budget asks for; a share is one of all that the decoder has."""
     if budget.trained_share is not None and budget.trained_parameters is not None:
         raise InputError(f"params.yaml: both budget.trained_share ({budget.trained_share}) and budget.trained_parameters "
                          f"({budget.trained_parameters}) are given; leave one of them empty")
     if budget.trained_share is not None:
-        return round(budget.trained_share * shape.parameters)
+        return round(budget.trained_share * config.parameters)
     return budget.trained_parameters

@@ -15,13 +15,13 @@ from vltune.data import examples as order
 from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
-from vltune.errors import Diverged
-from vltune.model.captioner import Captioner
-from vltune.randomness import derive
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.errors import Diverged
+from vltune.pipeline.randomness import derive
 from vltune.training import audit
 from vltune.training import optimizer as adamw
 from vltune.training.resources import Meter
-from vltune.training.scratch import Scratch
+from vltune.training.resume import ResumeState
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Schedule:
     batch_size: int
     texts_per_image: int
     learning_rate: float
-    connector_learning_rate: float
+    projector_learning_rate: float
     weight_decay: float
     warmup_share: float
     clip_norm: float
@@ -54,46 +54,46 @@ class State:
 
 
 class Trainer:
-    """Trains a captioner on examples, and keeps the tensors of the step that was best on val."""
+    """Trains a model on examples, and keeps the tensors of the step that was best on val."""
 
     def __init__(
-        self, captioner: Captioner, method: dict[str, nn.Parameter], schedule: Schedule, device: torch.device
+        self, vlm: VisionLanguageModel, method: dict[str, nn.Parameter], schedule: Schedule, device: torch.device
     ) -> None:
         """Prepare; `method` holds the trained parameters of the decoder by name.
 
         Raises:
             TypeError: one of them is not a parameter of the decoder itself (a copy would be trained for nothing).
         """
-        live = {id(one) for one in captioner.decoder.parameters() if one.requires_grad}
+        live = {id(one) for one in vlm.decoder.parameters() if one.requires_grad}
         copies = [name for name, one in method.items() if id(one) not in live]
         if copies:
             raise TypeError(f"{copies[0]} is not a parameter of the decoder that requires a gradient")
-        self.captioner, self.schedule, self.device = captioner.to(device), schedule, device
+        self.vlm, self.schedule, self.device = vlm.to(device), schedule, device
         self.parameters = {f"decoder.{name}": one for name, one in method.items()}
-        self.parameters |= {f"connector.{name}": one for name, one in captioner.connector.named_parameters()}
-        self.optimizer = adamw.build(method, captioner.connector, schedule.learning_rate,
-                                     schedule.connector_learning_rate, schedule.weight_decay)
+        self.parameters |= {f"projector.{name}": one for name, one in vlm.projector.named_parameters()}
+        self.optimizer = adamw.build(method, vlm.projector, schedule.learning_rate,
+                                     schedule.projector_learning_rate, schedule.weight_decay)
         self.best: dict[str, Tensor] = {}
         self.state = State()
 
     def run(
-        self, examples: list[Example], features: Features, val: list[Example], val_features: Features, scratch: Scratch,
+        self, examples: list[Example], features: Features, val: list[Example], val_features: Features, resume_state: ResumeState,
         write_curve: Callable[[list[dict[str, Any]]], None], name: str
     ) -> Meter:
-        """Train to the end, from the last kept state if there is one; leave the best tensors in the captioner.
+        """Train to the end, from the last kept state if there is one; leave the best tensors in the model.
 
         Raises:
             Diverged: the loss is no longer a number.
         """
         s = self.schedule
-        self._resume(scratch)
+        self._resume(resume_state)
         meter = Meter(self.state.seconds, self.state.texts)
         measured = {round(s.steps * (i + 1) / s.evaluations) for i in range(s.evaluations)}
         kept_at = meter.seconds
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
         bar = tqdm(batches, name, s.steps, initial=self.state.step, mininterval=2, unit="step")
         for picked in bar:
-            batch = collate([one.texts for one in picked], self.captioner.connector.tokens)
+            batch = collate([one.texts for one in picked], self.vlm.projector.tokens)
             with meter.step(sum(len(one.texts) for one in picked), self.device):
                 loss = self._step(picked, batch, features)
             self.state.step += 1
@@ -104,7 +104,7 @@ class Trainer:
             self.state.seconds, self.state.texts = meter.seconds, meter.texts
             bar.set_postfix(loss=f"{loss:.3f}", captions_s=f"{meter.texts_per_second:.1f}", refresh=False)
             if meter.seconds - kept_at >= s.checkpoint_seconds:
-                self._keep(scratch)
+                self._keep(resume_state)
                 write_curve(self.state.curve)
                 kept_at = meter.seconds
         write_curve(self.state.curve)
@@ -114,12 +114,12 @@ class Trainer:
     def _step(self, picked: list[Example], batch: Batch, features: Features) -> float:
         torch.manual_seed(derive(self.schedule.seed, f"dropout at step {self.state.step}"))
         adamw.set_rate(self.optimizer, self.state.step, self.schedule.steps, self.schedule.warmup_share)
-        self.captioner.train()
+        self.vlm.train()
         loss = self._loss(picked, batch, features) / len(batch.labels)
         if not torch.isfinite(loss):
             raise Diverged(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
-                             f"learning_rate ({self.schedule.learning_rate}) or connector_learning_rate "
-                             f"({self.schedule.connector_learning_rate}) of this method in params.yaml")
+                             f"learning_rate ({self.schedule.learning_rate}) or projector_learning_rate "
+                             f"({self.schedule.projector_learning_rate}) of this method in params.yaml")
         loss.backward()
         audit.check_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
@@ -131,17 +131,17 @@ class Trainer:
         """Sum of the cross-entropies of all target tokens, in nats."""
         b = batch.to(self.device)
         images = torch.from_numpy(features.take([one.image_id for one in picked])).to(self.device)
-        logits = self.captioner(images, b.tokens, b.positions, b.mask, b.sources)
+        logits = self.vlm(images, b.tokens, b.positions, b.mask, b.sources)
         return F.cross_entropy(logits.float(), b.labels, reduction="sum")
 
     @torch.no_grad()
     def _select(self, val: list[Example], features: Features) -> float:
         """Measure the loss on val (one text an image), in nats a token, and keep the tensors if it is the best."""
-        self.captioner.eval()
+        self.vlm.eval()
         total, tokens = 0.0, 0
         for start in range(0, len(val), 32):
             picked = [Example(one.image_id, one.texts[:1]) for one in val[start:start + 32]]
-            batch = collate([one.texts for one in picked], self.captioner.connector.tokens)
+            batch = collate([one.texts for one in picked], self.vlm.projector.tokens)
             total += self._loss(picked, batch, features).item()
             tokens += len(batch.labels)
         loss = total / tokens
@@ -150,15 +150,15 @@ class Trainer:
             self.best = {name: one.detach().clone() for name, one in self.parameters.items()}
         return loss
 
-    def _keep(self, scratch: Scratch) -> None:
+    def _keep(self, resume_state: ResumeState) -> None:
         tensors = {f"now/{name}": one.detach() for name, one in self.parameters.items()}
         tensors |= {f"best/{name}": one for name, one in self.best.items()}
         for name, one in self.parameters.items():
             tensors |= {f"{part}/{name}": value for part, value in self.optimizer.state.get(one, {}).items()}
-        scratch.save(tensors, vars(self.state))
+        resume_state.save(tensors, vars(self.state))
 
-    def _resume(self, scratch: Scratch) -> None:
-        kept = scratch.load()
+    def _resume(self, resume_state: ResumeState) -> None:
+        kept = resume_state.load()
         if kept is None:
             return
         tensors, facts = kept

@@ -1,0 +1,97 @@
+"""From what results files hold per image to metrics that can be resampled, intervals of methods, and verdicts on pairs.
+
+`per_image` has `images`, their ids. Of captions it has `CIDEr` and `ROUGE-L`, a score an image, and `BLEU` and `METEOR`, a
+line of statistics an image that add up (`bleu.statistics`, `meteor.summable`). Of questions it has `questions` and `right`:
+for each metric (overall and by answer type) how many questions an image has, and the sum of their accuracies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from vltune.comparison import hierarchical, significance
+from vltune.comparison.hierarchical import Estimate, Metric
+from vltune.metrics import bleu, bootstrap, meteor
+from vltune.metrics.bootstrap import DIGITS, Evaluate
+
+PerImage = Mapping[str, Any]
+Seeds = Sequence[PerImage]  # one method, trained with several seeds
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """All pairs of methods in one metric, and from how many seeds of each."""
+
+    rows: list[significance.Row]
+    seeds: int
+
+
+def metric(name: str, methods: Mapping[str, Seeds]) -> Metric:
+    """Build the metric `name` of methods with equally many seeds, over the same images.
+
+    Raises:
+        InputError: as the builders of `hierarchical` do.
+    """
+    return CAPTION.get(name, _accuracy)(name, methods)
+
+
+def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> dict[str, Estimate]:
+    """Give each method's mean over its seeds, their spread, and the interval; methods may have different numbers of seeds.
+
+    Source: see `hierarchical.estimate`.
+    """
+    found: dict[str, Estimate] = {}
+    for number in sorted({len(seeds) for seeds in methods.values()}):
+        same = {method: seeds for method, seeds in methods.items() if len(seeds) == number}
+        found |= hierarchical.estimate(metric(name, same), level(settings), settings.bootstrap_samples, settings.seed)
+    return found
+
+
+def verdicts(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> Verdicts:
+    """Compare all pairs, with as many seeds of each method, the first ones, as the method with the fewest has.
+
+    Raises:
+        InputError: there are fewer than two methods, or too few samples for a verdict on so many pairs.
+
+    Source: see `paired.compare`.
+    """
+    number = min(len(seeds) for seeds in methods.values())
+    built = metric(name, {method: seeds[:number] for method, seeds in methods.items()})
+    return Verdicts(significance.compare(built, level(settings), settings.bootstrap_samples, settings.seed), number)
+
+
+def images(name: str, one: PerImage) -> int:
+    """Count the images that a metric is about: an image without a question of a kind says nothing of that kind."""
+    return int(np.count_nonzero(one["questions"][name])) if "questions" in one else len(one["images"])
+
+
+def level(settings: Evaluate) -> float:
+    """Give the share of false verdicts that is accepted: what the intervals' confidence leaves."""
+    return round(1 - settings.confidence, DIGITS)
+
+
+def _mean(name: str, methods: Mapping[str, Seeds]) -> Metric:
+    return hierarchical.means({method: [one[name] for one in seeds] for method, seeds in methods.items()})
+
+
+def _corpus(name: str, methods: Mapping[str, Seeds]) -> Metric:
+    family, _, order = name.partition("-")
+    score = partial(_bleu, order=int(order) - 1) if order else meteor.from_statistics
+    return hierarchical.corpus({method: [bootstrap.unpack(one[family]) for one in seeds] for method, seeds in methods.items()}, score)
+
+
+def _bleu(sums: np.ndarray, order: int) -> np.ndarray:
+    return bleu.from_statistics(sums)[..., order]
+
+
+def _accuracy(name: str, methods: Mapping[str, Seeds]) -> Metric:
+    counts = next(iter(methods.values()))[0]["questions"][name]
+    return hierarchical.ratios({method: [one["right"][name] for one in seeds] for method, seeds in methods.items()}, counts)
+
+
+CAPTION = {"CIDEr": _mean, "ROUGE-L": _mean, "METEOR": _corpus, **{f"BLEU-{order + 1}": _corpus for order in range(bleu.ORDERS)}}

@@ -1,0 +1,199 @@
+"""The runs that are compared: what params.yaml asks for, and what evaluation and training left of it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from vltune.comparison.tasks import TASKS, Control, Task
+from vltune.metrics.bootstrap import Evaluate
+from vltune.pipeline import paths
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
+from vltune.pipeline.params import PARAMS, check, nearest, read
+from vltune.pipeline.records import fields
+
+SIZES = ("trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes")
+TIMINGS = ("train_seconds", "captions_per_second", "peak_memory_bytes", "step_seconds")
+HERE = Path()
+ENDS = ("low", "high")
+START_SEED = 0  # the start is made once a task, in closed form
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What was scored, one run or all runs of a method, and what results files say of it."""
+
+    method: str
+    task: str
+    result: dict[str, Any]
+
+    @property
+    def kind(self) -> Task:
+        """What the report shows of the task."""
+        return TASKS[self.task]
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Those metrics of the task that are there, in the order of tables, each a value with low and high end."""
+        return {name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]}
+
+    @property
+    def main(self) -> dict[str, float]:
+        """The task's main metric."""
+        return self.scores[self.kind.main]
+
+    def control(self, control: Control) -> dict[str, dict[str, float]]:
+        """Give the metrics that a control reaches."""
+        return self.result["controls"][control.name]
+
+    @property
+    def blind(self) -> dict[str, float]:
+        """The main metric of what is scored when it is blind."""
+        return self.control(self.kind.blind[0])[self.kind.main]
+
+    @property
+    def settings(self) -> Evaluate:
+        """The section `evaluate` that the scores were made with."""
+        return Evaluate.model_validate(self.result["signature"]["evaluate"])
+
+
+@dataclass(frozen=True)
+class Run(Scored):
+    """One run, and where it was trained what that took and its curve (empty if it was not)."""
+
+    seed: int
+    resources: dict[str, Any]
+    curve: list[dict[str, float | None]]
+
+    def row(self) -> dict[str, Any]:
+        """Give the columns that name the run in every table."""
+        return {"task": self.task, "method": self.method, "seed": self.seed}
+
+
+def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) -> list[Any]:
+    """Read a list at the top level of params.yaml, such as `methods`.
+
+    Raises:
+        InputError: it is missing, empty, no list, holds something of another type, or something twice.
+    """
+    found = read(path).get(name)
+    if not isinstance(found, list) or not found or not all(type(one) is kind for one in found):
+        wanted = "whole numbers" if kind is int else "names"
+        raise InputError(f"{path}: '{name}' must be a list of at least one, all {wanted}; found {found!r}")
+    if len(set(found)) < len(found):
+        raise InputError(f"{path}: '{name}' holds something twice: {found!r}")
+    return found
+
+
+def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple[str, str, int]]:
+    """List the runs that there should be, as (method, task, seed), in the order of every table: the start comes last."""
+    return [(method, task, seed) for task in tasks
+            for method, seed in [*((method, seed) for method in methods for seed in seeds), (paths.START, START_SEED)]]
+
+
+def collect(methods: list[str], tasks: list[str], seeds: list[int], root: Path = HERE) -> tuple[list[Run], list[str]]:
+    """Read all runs that are there, in the repository at `root`; name the results files that are not.
+
+    Raises:
+        InputError: no run is there, or a file is of the wrong form.
+    """
+    names = wanted(methods, tasks, seeds)
+    missing = [str(root / paths.result(*name)) for name in names if not (root / paths.result(*name)).is_file()]
+    if len(missing) == len(names):
+        raise InputError(f"there is nothing to report: none of {', '.join(missing)} exists; make them with stages/evaluate.py")
+    return [load(*name, root) for name in names if (root / paths.result(*name)).is_file()], missing
+
+
+def load(method: str, task: str, seed: int, root: Path = HERE) -> Run:
+    """Read one run: its results, what its training took, and its curve.
+
+    Raises:
+        InputError: its results are missing, or a file is of the wrong form; names the file and the key.
+    """
+    path = root / paths.result(method, task, seed)
+    if not path.is_file():
+        found = ", ".join(sorted(str(one) for one in path.parent.parent.glob("*/*.json"))) or "none"
+        raise InputError(f"{path}: no such file; results there are: {found}; make it with stages/evaluate.py")
+    run = read_result(path)
+    if (run.method, run.task, run.seed) != (method, task, seed):
+        raise InputError(f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} {run.task} {run.seed}")
+    return replace(run, resources=_resources(root / paths.resources(method, task, seed)),
+                   curve=_curve(root / paths.curve(method, task, seed)))
+
+
+def read_result(path: Path) -> Run:
+    """Read a results file, wherever it is, and nothing of its training.
+
+    Raises:
+        InputError: it is missing or of the wrong form; names the file and the key.
+    """
+    content = read_json(path)
+    named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
+    if named["task"] not in TASKS:
+        raise InputError(f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}")
+    kind = TASKS[named["task"]]
+    result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
+    _check(path, kind, result)
+    return Run(named["method"], named["task"], result, named["seed"], {}, [])
+
+
+def mean(values: list[Any]) -> Any:
+    """Give the mean over seeds of numbers, or of each number in dictionaries; equal values stay as they are.
+
+    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of intervals.
+    """
+    first = values[0]
+    if all(value == first for value in values):
+        return first
+    if isinstance(first, dict):
+        return {name: mean([value[name] for value in values]) for name in first if name not in ENDS}
+    return fmean(values)
+
+
+def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
+    """Check that every score is there which the tables show, of the run and of its controls, and what verdicts need."""
+    fields(path, "per_image", 0, result["per_image"], kind.per_image)
+    check(Evaluate, "evaluate", fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path)
+    fields(path, "metrics", 0, result["metrics"], tuple(name for name in kind.metrics if name not in kind.optional))
+    found = tuple(name for name in kind.metrics if name in result["metrics"])
+    controlled = tuple(name for name in found if name in kind.controlled)
+    names = tuple(control.name for control in kind.controls)
+    _scores(path, "metrics", result["metrics"], found)
+    for name, scores in fields(path, "controls", 0, result["controls"], names).items():
+        _scores(path, f"controls.{name}", scores, controlled)
+    if "diversity" in kind.parts:
+        fields(path, "diversity", 0, result["diversity"], kind.diversity)
+    if "question_types" in kind.parts:
+        types = tuple(result["question_types"])
+        _scores(path, "question_types", result["question_types"], types)
+        for name, scores in fields(path, "control_question_types", 0, result["control_question_types"], names).items():
+            _scores(path, f"control_question_types.{name}", scores, types)
+
+
+def _scores(path: Path, where: str, scores: Any, names: tuple[str, ...]) -> None:
+    for name, one in fields(path, where, 0, scores, names).items():
+        fields(path, f"{where}.{name}", 0, one, ("value", "low", "high"))
+
+
+def _resources(path: Path) -> dict[str, Any]:
+    return fields(path, "the whole", 0, read_json(path), TIMINGS) if path.is_file() else {}
+
+
+def _curve(path: Path) -> list[dict[str, float | None]]:
+    if not path.is_file():
+        return []
+    names = ("step", "loss", "val_loss")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [fields(path, "row ", i, row, names) for i, row in enumerate(csv.DictReader(file, delimiter="\t"))]
+    try:
+        return [{"step": int(row["step"]), "loss": _number(row["loss"]), "val_loss": _number(row["val_loss"])} for row in rows]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected numbers in the columns {', '.join(names)}: {error}") from None
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.strip() else None

@@ -1,0 +1,71 @@
+"""What the report shows of each task: the one place that knows a task's metrics and controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vltune.pipeline.questions import ANSWER_TYPES
+
+
+@dataclass(frozen=True)
+class Control:
+    """A system that does not see the image: its name in results files, its column in comparison.csv, its name for people."""
+
+    name: str
+    column: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What results files of a task hold, and what tables and charts show of it."""
+
+    metrics: tuple[str, ...]  # the main one, of charts and verdicts, first
+    optional: tuple[str, ...]  # those of them that a data set may lack
+    listed: tuple[str, ...]  # those that comparison.md shows beside the main one
+    controlled: tuple[str, ...]  # those that controls have
+    blind: tuple[Control, ...]  # each run's own controls; charts mark the first
+    baseline: Control | None  # a control that is the same for all runs
+    parts: tuple[str, ...]  # what a results file holds beside metrics, controls and sizes
+    per_image: tuple[str, ...]  # what it holds of each image, for intervals over seeds and verdicts
+    diversity: tuple[str, ...]
+    explained: str
+
+    @property
+    def main(self) -> str:
+        """The metric of charts and verdicts."""
+        return self.metrics[0]
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """All controls."""
+        return self.blind + ((self.baseline,) if self.baseline else ())
+
+
+TASKS = {
+    "caption": Task(
+        metrics=("CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"),
+        optional=(),
+        listed=("BLEU-4", "METEOR", "ROUGE-L"),
+        controlled=("CIDEr",),
+        blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
+        baseline=None,
+        parts=("diversity",),
+        per_image=("images", "CIDEr", "ROUGE-L", "BLEU", "METEOR"),
+        diversity=("distinct-1", "distinct-2", "vocabulary", "unique_share", "novel_share", "mean_length"),
+        explained="CIDEr is not multiplied by 100. Blind: with another image's features.",
+    ),
+    "vqa": Task(
+        metrics=("accuracy", *ANSWER_TYPES),
+        optional=ANSWER_TYPES,
+        listed=ANSWER_TYPES,
+        controlled=("accuracy", *ANSWER_TYPES),
+        blind=(Control("other_image", "blind_accuracy", "blind"), Control("mean_image", "mean_image_accuracy", "mean image")),
+        baseline=Control("most_frequent", "most_frequent_accuracy", "most frequent answer"),
+        parts=("question_types", "control_question_types"),
+        per_image=("images", "questions", "right"),
+        diversity=(),
+        explained="Accuracy is VQAv2's, from 0 to 1. Blind: with another image's features; mean image: with the mean features of all "
+                  "images; most frequent answer: that of the question's type in training.",
+    ),
+}

@@ -1,0 +1,127 @@
+"""What a training leaves: exactly the trained tensors (safetensors), and a description of what they belong to.
+
+A checkpoint folder holds model.safetensors (`projector.*` and `decoder.*`) and checkpoint.json.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vltune.methods import interface
+from vltune.model.decoder import Decoder
+from vltune.model.loading import compare, load_decoder, share
+from vltune.model.projector import Projector
+from vltune.model.tensors import read_tensors
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json, whole, write_json
+from vltune.pipeline.params import check
+
+
+def tensors_of(vlm: VisionLanguageModel, names: list[str]) -> dict[str, Tensor]:
+    """Take the trained tensors of a model by their names in a checkpoint file, detached, on the CPU."""
+    found = {f"decoder.{name}": one for name, one in interface.trained_parameters(vlm.decoder, names).items()}
+    found |= {f"projector.{name}": one for name, one in vlm.projector.named_parameters()}
+    return {name: one.detach().cpu().contiguous() for name, one in found.items()}
+
+
+def put(vlm: VisionLanguageModel, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:
+    """Put the tensors of a checkpoint in the place of a model's; nothing is written into those that were there.
+
+    Raises:
+        InputError: a tensor is missing, left over or of another shape; names the first.
+    """
+    compare(tensors_of(vlm, names), tensors, source)
+    parameters = dict(vlm.named_parameters())
+    for name, one in tensors.items():
+        parameters[name].data = one.to(parameters[name].dtype)
+
+
+def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
+    """Write a checkpoint: the tensors first, then the description with the size of their file."""
+    path = folder / "model.safetensors"
+    with whole(path) as part:
+        save_file(dict(sorted(tensors.items())), part)
+    write_json(folder / "checkpoint.json", description | {"checkpoint_bytes": path.stat().st_size})
+
+
+def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint stands on: the decoder's weights and the signature of the image features."""
+    return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
+
+
+def build(decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype) -> VisionLanguageModel:
+    """Build a model with the pretrained decoder, in `dtype`, and an empty projector for k `features` of `width`."""
+    decoder = load_decoder(decoder_folder).to(dtype)
+    return VisionLanguageModel(Projector(width, words, decoder.config.width, features, tags), decoder, dtype)
+
+
+def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
+    """Load a checkpoint with its base, in `dtype`; raises InputError as `onto` does."""
+    return onto(load_decoder(decoder_folder).to(dtype), folder, base, dtype)
+
+
+def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
+    """Put a checkpoint onto a decoder that is in memory, in `dtype`: its tensors are shared and stay as they are.
+
+    Raises:
+        InputError: the checkpoint was made for another base (says in what they differ), or its tensors do not fit.
+    """
+    vlm, description, tensors = _opened(share(decoder), folder, base, dtype)
+    method = interface.module(description["attach"])
+    settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
+    names = interface.attach(vlm.decoder, description["attach"], settings, torch.Generator())
+    names = interface.fold(vlm.decoder, description["attach"], names)
+    put(vlm, names, tensors, folder / "model.safetensors")
+    vlm.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
+    return vlm.eval()
+
+
+def begin(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
+    """Build the model that a training begins with: the decoder as it is, and the projector of the start checkpoint.
+
+    Raises:
+        InputError: the start was made for another base, or does not fit.
+    """
+    vlm, _, tensors = _opened(load_decoder(decoder_folder).to(dtype), folder, base, dtype)
+    put(vlm, [], tensors, folder / "model.safetensors")
+    return vlm
+
+
+def _opened(
+    decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtype
+) -> tuple[VisionLanguageModel, dict[str, Any], dict[str, Tensor]]:
+    """Read a checkpoint's description and tensors, and join the decoder with an empty projector for them."""
+    description = read_json(folder / "checkpoint.json")
+    if description["base"] != base:
+        raise InputError(f"{folder}: made for another base: {difference(description['base'], base)}; make it again with `dvc repro`")
+    tensors = read_tensors(folder / "model.safetensors")
+    found = {name.removeprefix("projector."): one for name, one in tensors.items() if name.startswith("projector.")}
+    return VisionLanguageModel(projector_for(base, found, decoder.config.width), decoder, dtype), description, tensors
+
+
+def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:
+    """Build the empty projector that a projector's tensors belong to: they say how many words and tags it has.
+
+    Where those are missing that would say it, one word and no tag are taken, and they will be missed by whoever compares.
+    """
+    features = base["features"]["tokens"]
+    words = tensors.get("word_head.bias", torch.empty(1))
+    position = tensors.get("position", torch.empty(features))
+    return Projector(base["features"]["width"], len(words), width, features, max(0, len(position) - features))
+
+
+def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:
+    """Say the first key in which two descriptions differ, with both values."""
+    for key in [*one, *(key for key in other if key not in one)]:
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, dict) and isinstance(right, dict) and left != right:
+            return difference(left, right, f"{where}{key}.")
+        if left != right:
+            return f"{where}{key} was {left!r}, here it is {right!r}"
+    return "nothing"

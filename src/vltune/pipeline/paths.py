@@ -1,0 +1,49 @@
+"""Where the files between the stages lie, relative to the root of the repository: what dvc.yaml declares as outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+RAW, FEATURES = Path("data/raw"), Path("data/features")
+ENCODER, DECODER = Path("data/base/encoder"), Path("data/base/decoder")
+START = "aligned"  # the run that has the aligned projector and has trained nothing; all others start from it
+
+
+def captions(split: str) -> Path:
+    """Give the file of a split's images and reference captions."""
+    return RAW / f"captions_{split}.json"
+
+
+def questions(split: str) -> tuple[Path, Path]:
+    """Give the files of a split's questions and of their answers; both are there, empty where a data set has none."""
+    return RAW / f"questions_{split}.json", RAW / f"answers_{split}.json"
+
+
+def learnt_from() -> list[Path]:
+    """Give the files of the texts that a training reads: those of train and val, never those of test."""
+    return [path for split in ("train", "val") for path in (captions(split), *questions(split))]
+
+
+def checkpoint(method: str, task: str, seed: int) -> Path:
+    """Give the folder of a run's checkpoint."""
+    return Path("models") / method / f"{task}-{seed}"
+
+
+def curve(method: str, task: str, seed: int) -> Path:
+    """Give the table of a run's losses."""
+    return Path("plots/curves") / method / f"{task}-{seed}.tsv"
+
+
+def resources(method: str, task: str, seed: int) -> Path:
+    """Give the file that says what a training took."""
+    return Path("data/resources") / method / f"{task}-{seed}.json"
+
+
+def predictions(method: str, task: str, seed: int) -> Path:
+    """Give the file of a run's predictions on the test images."""
+    return Path("data/predictions") / f"{task}-{method}-{seed}.json"
+
+
+def result(method: str, task: str, seed: int) -> Path:
+    """Give the file of a run's scores."""
+    return Path("data/results") / method / f"{task}-{seed}.json"

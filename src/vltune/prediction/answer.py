@@ -1,0 +1,105 @@
+"""Answers to questions about images, said freely or chosen from a closed list. The image is read once for all its questions.
+
+Shapes: b images, k image tokens, w feature width, q questions of all images, t tokens of a prompt, d width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from vltune.data.batch import attention_mask
+from vltune.data.tokenizer import Tokenizer
+from vltune.model.attention import Cache
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.prediction.generate import generate, read
+
+TOGETHER = 200  # questions that are answered together
+AT_ONCE = 8  # questions that are ranked together: each scores every candidate
+
+
+@torch.inference_mode()
+def answer(
+    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer, max_new_tokens: int
+) -> list[list[str]]:
+    """Answer the questions about each image, greedily.
+
+    Args: features [b, k, w]; questions, those of each of the b images.
+    Returns: the answers in the same order.
+    """
+    owners = [i for i, group in enumerate(questions) for _ in group]
+    ids = tokenizer.encode_all([question for group in questions for question in group])
+    images = _read_images(vlm, features)
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # those of like length together: less padding
+    said = [""] * len(ids)
+    for start in range(0, len(ids), TOGETHER):
+        chosen = order[start:start + TOGETHER]
+        x, valid = _prompts(vlm, [ids[i] for i in chosen])
+        cache = images.taken(torch.tensor([owners[i] for i in chosen], device=x.device), images.length + x.shape[1] + max_new_tokens)
+        found = generate(vlm.decoder, x, valid, tokenizer.end, 1, 1.0, max_new_tokens, cache)
+        for i, one in zip(chosen, found, strict=True):
+            said[i] = tokenizer.decode(one)
+    waiting = iter(said)
+    return [[next(waiting) for _ in group] for group in questions]
+
+
+@torch.inference_mode()
+def rank(
+    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer, candidates: Sequence[str]
+) -> list[list[str]]:
+    """Choose for each question the candidate of the highest likelihood, its end token counted.
+
+    All candidates stand behind the prompt in one row, kept apart by the attention mask, so that a prompt is read once.
+
+    Args: features [b, k, w]; questions, those of each of the b images; candidates, the closed list.
+    Returns: the chosen candidates in the order of the questions.
+    """
+    ids = tokenizer.encode_all([f" {candidate}" for candidate in candidates])
+    chosen = []
+    for image, group in zip(features, questions, strict=True):
+        chosen.append([])
+        for start in range(0, len(group), AT_ONCE):
+            scores = _scores(vlm, image[None], group[start:start + AT_ONCE], tokenizer, ids)  # [q, candidates]
+            chosen[-1] += [candidates[i] for i in scores.argmax(1).tolist()]
+    return chosen
+
+
+def _scores(vlm: VisionLanguageModel, features: Tensor, group: Sequence[str], tokenizer: Tokenizer, ids: list[list[int]]) -> Tensor:
+    """Give the log-likelihoods [q, candidates] for the questions about one image [1, k, w]."""
+    decoder, device = vlm.decoder, features.device
+    flat = torch.tensor([one for candidate in ids for one in candidate], device=device)  # [c]
+    owner = torch.tensor([i for i, candidate in enumerate(ids) for _ in candidate], device=device)
+    follow = torch.tensor([one for candidate in ids for one in [*candidate[1:], tokenizer.end]], device=device)
+    offset = torch.tensor([i for candidate in ids for i in range(len(candidate))], device=device)
+    x, valid = _prompts(vlm, tokenizer.encode_all(group))
+    images = _read_images(vlm, features)
+    cache = images.taken(torch.zeros(len(group), dtype=torch.int64, device=device), images.length + x.shape[1] + len(flat))
+    hidden, seen = read(decoder, x, valid, cache)
+    first = decoder.logits(hidden).float().log_softmax(-1)  # [q, vocabulary]
+    scores = first[:, [candidate[0] for candidate in ids]]
+    own = attention_mask(owner[None] + 1).expand(len(group), -1, -1, -1)
+    mask = torch.cat((seen[:, None, None].expand(-1, -1, len(flat), -1), own), dim=-1)  # [q, 1, c, s + c]
+    embedded = decoder.embed(flat.expand(len(group), -1), vlm.dtype)
+    after = decoder(embedded, seen.sum(1, keepdim=True) + offset, mask, cache)  # [q, c, d]
+    for i, row in enumerate(after):  # one question at a time: c x vocabulary scores are large
+        next_token = decoder.logits(row).float().log_softmax(-1).gather(1, follow[:, None])[:, 0]
+        scores[i].index_add_(0, owner, next_token)
+    return scores
+
+
+def _prompts(vlm: VisionLanguageModel, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Embed prompts, padded on the left: [q, t, d], and which tokens count, bool [q, t]."""
+    longest, device = max(map(len, ids)), vlm.decoder.embedding.weight.device
+    tokens = torch.tensor([[0] * (longest - len(one)) + [*one] for one in ids], device=device)
+    valid = torch.tensor([[False] * (longest - len(one)) + [True] * len(one) for one in ids], device=device)
+    return vlm.decoder.embed(tokens, vlm.dtype), valid
+
+
+def _read_images(vlm: VisionLanguageModel, features: Tensor) -> Cache:
+    """Read the image tokens of b images: a cache of b rows, to take rows of for their questions."""
+    x = vlm.embed_images(features)  # [b, k, d]
+    cache = Cache(x.shape[1])
+    read(vlm.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device), cache)
+    return cache

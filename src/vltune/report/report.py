@@ -1,0 +1,59 @@
+"""All runs side by side: every table, plot and page of the comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vltune.comparison.compare import Comparison, compare
+from vltune.comparison.runs import Run, collect
+from vltune.comparison.tasks import TASKS
+from vltune.comparison.trials import read_trials, summaries
+from vltune.pipeline.files import write_json, write_table, write_text
+from vltune.report import charts, page, tables
+from vltune.report.text import markdown
+
+METRICS, PLOTS = Path("metrics"), Path("plots")
+TRIALS = Path("results/search.csv")
+
+
+def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
+    """Write the report of the runs that are there.
+
+    Only metrics/resources.csv holds timings; everything else repeats bit for bit.
+
+    Returns: the results files of wanted runs that are missing.
+    Raises:
+        InputError: no run is there, a file is of the wrong form, two runs of a task were scored differently or on other
+            images, or there are too few samples for verdicts.
+    """
+    runs, missing = collect(methods, tasks, seeds)
+    comparisons = compare(runs)
+    write_table(METRICS / "comparison.csv", tables.comparison(runs), tables.COMPARISON)
+    write_table(METRICS / "resources.csv", tables.resources(runs), tables.RESOURCES)
+    write_table(METRICS / "methods.csv", tables.over_seeds(comparisons), tables.METHODS)
+    write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons), tables.VERDICTS)
+    write_text(METRICS / "comparison.md", markdown(comparisons, missing))
+    trials = summaries(read_trials(TRIALS))
+    page.write(PLOTS / "report.html", runs, comparisons, trials, missing, _plots(runs, comparisons, trials))
+    return missing
+
+
+def _plots(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]]) -> dict[str, Path]:
+    """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
+
+    Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
+    """
+    methods = {comparison.first.task: comparison.methods for comparison in comparisons}
+    quality = {task: tables.quality(methods.get(task, [])) for task in TASKS}
+    for task, rows in quality.items():
+        write_json(PLOTS / f"quality_{task}.json", rows)
+    curves = tables.curves(runs)
+    write_json(PLOTS / "curves.json", curves)
+    drawn = {name: PLOTS / f"{name}.png" for name in ("quality", "pareto", "curves", "tuning")}
+    by_metric = {TASKS[task].main: rows for task, rows in quality.items() if rows}
+    charts.bars(drawn["quality"], by_metric)
+    charts.pareto(drawn["pareto"], by_metric)
+    charts.losses(drawn["curves"], curves)
+    charts.tuning(drawn["tuning"], tables.tuning(trials))
+    return drawn

@@ -1,0 +1,129 @@
+"""What is in each scene: things, numbers, places and colours, and which combinations only the test split may show."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vltune.pipeline.randomness import derive
+from vltune.sources.scenes.concepts import Concept
+
+# Light enough that the drawings' black outlines stay visible.
+COLOURS = {
+    "white": (255, 255, 255), "grey": (168, 168, 168), "red": (232, 92, 88), "orange": (245, 163, 66), "yellow": (250, 224, 100),
+    "green": (112, 190, 110), "blue": (104, 150, 232), "purple": (172, 120, 212), "pink": (248, 178, 206),
+}
+# Where the centre of a single thing is, as shares of the image's sides.
+PLACES = {
+    "in the top left corner": (0.26, 0.26), "in the top right corner": (0.74, 0.26),
+    "in the bottom left corner": (0.26, 0.74), "in the bottom right corner": (0.74, 0.74),
+    "on the left": (0.25, 0.5), "on the right": (0.75, 0.5), "at the top": (0.5, 0.25), "at the bottom": (0.5, 0.75),
+}
+RELATIONS = {"left of": ((0.25, 0.5), (0.75, 0.5)), "above": ((0.5, 0.25), (0.5, 0.75))}
+# Several of the same: one of these arrangements.
+ARRANGEMENTS = {
+    2: (((0.25, 0.5), (0.75, 0.5)), ((0.5, 0.25), (0.5, 0.75)), ((0.26, 0.26), (0.74, 0.74)), ((0.74, 0.26), (0.26, 0.74))),
+    3: (((0.25, 0.26), (0.75, 0.26), (0.5, 0.74)), ((0.5, 0.26), (0.25, 0.74), (0.75, 0.74))),
+    4: (((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)),),
+}
+KINDS = {"single": 0.25, "placed": 0.2, "count": 0.25, "pair": 0.3}  # share of the scenes
+SIZES = {"single": (0.5, 0.62), "placed": (0.4, 0.47), "count": (0.4, 0.46), "pair": (0.42, 0.47)}  # longer side, as a share
+DRIFT = {"single": 0.08, "placed": 0.02, "count": 0.02, "pair": 0.02}  # of each centre, either way
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A drawing in a scene: its centre and the length of its longer side, in shares of the image's side."""
+
+    concept: Concept
+    x: float
+    y: float
+    size: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene: `place` belongs to kind placed, `relation` to kind pair (the first thing is RELATION the second)."""
+
+    kind: str
+    colour: str
+    things: tuple[Thing, ...]
+    place: str | None = None
+    relation: str | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The combinations that no training or validation image shows, and that every test image shows one of.
+
+    For each concept two background colours and one number; of all pairs of concepts one in ten. Which ones follows from
+    hashes of the names and the seed.
+    """
+
+    colours: dict[str, tuple[str, ...]]
+    numbers: dict[str, int]
+    pairs: frozenset[frozenset[str]]
+
+
+def hold_out(concepts: list[Concept], seed: int) -> HeldOut:
+    """Decide which combinations only the test split shows."""
+    def ranked(purpose: str, values: list) -> list:
+        return sorted(values, key=lambda value: derive(seed, f"held out: {purpose} {value}"))
+
+    names = sorted(concept.name for concept in concepts)
+    pairs = ranked("pair", list(itertools.combinations(names, 2)))
+    return HeldOut(
+        {name: tuple(ranked(name, list(COLOURS))[:2]) for name in names},
+        {name: ranked(name, list(ARRANGEMENTS))[0] for name in names},
+        frozenset(frozenset(pair) for pair in pairs[:-(-len(pairs) // 10)]),
+    )
+
+
+def scenes(concepts: list[Concept], held_out: HeldOut, test: bool, rng: random.Random) -> Iterator[Scene]:
+    """Give scenes without end, every concept as often as every other in the first place of a scene."""
+    kinds, shares = list(KINDS), list(KINDS.values())
+    while True:
+        deck = list(concepts)
+        rng.shuffle(deck)
+        for concept in deck:
+            kind = rng.choices(kinds, shares)[0]
+            scene = _scene(kind, concept, concepts, held_out, test, rng)
+            if scene is not None:
+                yield scene
+
+
+def _scene(
+    kind: str, concept: Concept, concepts: list[Concept], held_out: HeldOut, test: bool, rng: random.Random
+) -> Scene | None:
+    """Make one scene, or none where this concept has no partner that the split may show it with."""
+    things, place, relation = [concept], None, None
+    spots: tuple[tuple[float, float], ...] = ((0.5, 0.5),)
+    if kind == "placed":
+        place = rng.choice(list(PLACES))
+        spots = (PLACES[place],)
+    elif kind == "count":
+        number = rng.choice([n for n in ARRANGEMENTS if (n == held_out.numbers[concept.name]) == test])
+        spots = rng.choice(ARRANGEMENTS[number])
+        things = [concept] * number
+    elif kind == "pair":
+        partners = [c for c in concepts if c != concept and ({c.name, concept.name} in held_out.pairs) == test]
+        if not partners:
+            return None
+        things.append(rng.choice(partners))
+        rng.shuffle(things)
+        relation = rng.choice(list(RELATIONS))
+        spots = RELATIONS[relation]
+    colours = _colours(kind, things, held_out, test)
+    size = rng.uniform(*SIZES[kind])
+    placed = tuple(Thing(thing, x + rng.uniform(-1, 1) * DRIFT[kind], y + rng.uniform(-1, 1) * DRIFT[kind], size)
+                   for thing, (x, y) in zip(things, spots, strict=True))
+    return Scene(kind, rng.choice(colours), placed, place, relation)
+
+
+def _colours(kind: str, things: list[Concept], held_out: HeldOut, test: bool) -> list[str]:
+    held = {colour for thing in things for colour in held_out.colours[thing.name]}
+    if not test:
+        return [colour for colour in COLOURS if colour not in held]
+    return [colour for colour in COLOURS if colour in held or kind in ("count", "pair")]  # those hold out something else

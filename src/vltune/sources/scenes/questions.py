@@ -1,0 +1,166 @@
+"""Questions about drawn scenes: answers true by construction, and balanced so that a question alone says little."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vltune.pipeline.questions import Question
+from vltune.sources.scenes.captions import NUMBERS, with_article
+from vltune.sources.scenes.compose import ARRANGEMENTS, COLOURS, PLACES, RELATIONS, Scene
+from vltune.sources.scenes.concepts import KINDS, KINDS_OF, Concept
+
+ANSWER_TYPES = {"count": "number", "existence": "yes/no", "comparison": "yes/no"}  # the others: other
+EXISTENCE = 0.2  # share of the questions; what the other types get follows from what the scenes show
+SAME = 10  # VQAv2 has the answers of ten people
+MOST = 2  # questions of one type about one image
+TEMPLATES = {
+    "number": ("how many {plural} are there?", "how many {plural} are in the picture?", "how many {plural} can you see?"),
+    "things": ("how many things are there?", "how many things are in the picture?", "how many things can you see?"),
+    "existence": ("is there {a}?", "is there {a} in the picture?", "can you see {a}?"),
+    "colour": ("what colour is the background?", "what is the colour of the background?", "which colour does the background have?"),
+    "position": ("where is the {name}?", "where in the picture is the {name}?", "where can you see the {name}?"),
+    "relation": ("what is {direction} the {other}?", "which thing is {direction} the {other}?", "what do you see {direction} the {other}?"),
+    "this": ("what kind of thing is this?", "what kind of thing is in the picture?", "what kind of thing do you see?"),
+    "kind": ("what kind of thing is {side}?", "what kind of thing do you see {side}?", "what kind of thing is {direction} the {other}?"),
+    "amount": ("{is_there} {amount}?", "{is_there} {amount} in the picture?", "can you see {amount}?"),
+    "further": ("is the {name} {further} than the {other}?", "is the {name} {direction} the {other}?"),
+}
+# Of a pair (the first thing is RELATION the second): where the first is, seen from the second, and the second from the first.
+DIRECTIONS = {"left of": ("to the left of", "to the right of"), "above": ("above", "below")}
+SIDES = {"left of": ("on the left", "on the right"), "above": ("at the top", "at the bottom")}
+FURTHER = {"left of": ("further to the left", "further to the right"), "above": ("higher up", "lower down")}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A question that could be asked. Among those of one `group` each answer is to be given equally often."""
+
+    type: str
+    group: str
+    template: str
+    words: dict[str, str]
+    answer: str
+
+
+def ask(scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int, rng: random.Random) -> list[Question]:
+    """Ask `per_image` different questions about each scene, fewer where it has no more.
+
+    Existence: of each concept as often where it is as where it is not. Of all other candidates an image gets those whose
+    answer is the rarest so far for its type and group; a yes is given only if it doesn't lead over no, and the other way.
+
+    Args:
+        scenes: id of the image and what it shows.
+        concepts: what could be shown.
+        per_image: number of questions.
+        chance: decides all that balance leaves open.
+    """
+    asked = _existence([scene for _, scene in scenes], per_image, rng)
+    cells = _cells(len(concepts))
+    given: Counter[tuple[str, str, str]] = Counter()
+    for i in rng.sample(range(len(scenes)), len(scenes)):
+        shown = _shown(scenes[i][1])
+        absent = rng.choice([concept for concept in concepts if concept not in shown])
+        possible = [*_candidates(scenes[i][1]), _number(absent, 0)]
+        rng.shuffle(possible)
+        while len(asked[i]) < per_image:
+            used = Counter(one.type for one in asked[i])
+            allowed = [one for one in possible if one not in asked[i] and used[one.type] < MOST and not _leads(one, given)]
+            if not allowed:
+                break
+            chosen = min(allowed, key=lambda one: given[one.type, one.group, one.answer] * cells[one.type])
+            given[chosen.type, chosen.group, chosen.answer] += 1
+            asked[i].append(chosen)
+    return [_question(image, image * per_image + n, one, rng)
+            for (image, _), found in zip(scenes, asked, strict=True) for n, one in enumerate(rng.sample(found, len(found)))]
+
+
+def _cells(concepts: int) -> dict[str, int]:
+    """Count the groups and answers of each type: with equal counts in each, the types would be equally frequent too."""
+    count = len(ARRANGEMENTS) + 1
+    return {"count": 2 * count + 1, "colour": len(COLOURS), "position": len(PLACES) + 1, "relation": concepts,
+            "category": len(set(KINDS.values()) | set(KINDS_OF)) - 1, "comparison": 2 * (2 * (count - 1) + 2 * len(RELATIONS))}
+
+
+def _shown(scene: Scene) -> Counter[Concept]:
+    return Counter(thing.concept for thing in scene.things)
+
+
+def _leads(one: Candidate, given: Counter[tuple[str, str, str]]) -> bool:
+    other = {"yes": "no", "no": "yes"}.get(one.answer)
+    return other is not None and given[one.type, one.group, one.answer] > given[one.type, one.group, other]
+
+
+def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[list[Candidate]]:
+    """Ask about existence in pairs: about a thing where it is, and about the same where it is not.
+
+    Scenes of one thing come first: there is less else to ask about them.
+    """
+    asked: list[list[Candidate]] = [[] for _ in scenes]
+    mixed = rng.sample(range(len(scenes)), len(scenes))
+    waiting = sorted(mixed, key=lambda i: len(scenes[i].things) > 1)[:round(len(scenes) * min(1, per_image * EXISTENCE))]
+    rng.shuffle(waiting)
+    while waiting:
+        here = waiting.pop()
+        concept = rng.choice(scenes[here].things).concept
+        there = next((i for i in waiting if concept not in _shown(scenes[i])), None)
+        if there is not None:
+            waiting.remove(there)
+            for i, answer in ((here, "yes"), (there, "no")):
+                asked[i].append(Candidate("existence", concept.name, "existence", {"a": with_article(concept.name)}, answer))
+    return asked
+
+
+def _candidates(scene: Scene) -> Iterator[Candidate]:
+    """Give what can be asked about a scene, but existence and what is not there."""
+    yield Candidate("colour", "", "colour", {}, scene.colour)
+    yield Candidate("count", "things", "things", {}, str(len(scene.things)))
+    for concept, number in _shown(scene).items():
+        yield _number(concept, number)
+        yield from _amounts(concept, number)
+    if scene.kind == "pair":
+        yield from _pair(scene)
+        return
+    concept = scene.things[0].concept
+    if concept.category is not None:
+        yield Candidate("category", "", "this", {}, concept.category)
+    if scene.kind != "count":
+        place = " ".join(word for word in (scene.place or "middle").split() if word in "top bottom left right middle".split())
+        yield Candidate("position", "", "position", {"name": concept.name}, place)
+
+
+def _number(concept: Concept, number: int) -> Candidate:
+    return Candidate("count", "number", "number", {"plural": concept.plural}, str(number))
+
+
+def _amounts(concept: Concept, number: int) -> Iterator[Candidate]:
+    """Compare a number, one to the most of a scene, with every number for which the answer may be yes or no."""
+    for limit in range(1, max(ARRANGEMENTS)):
+        more = {"is_there": "is there" if limit == 1 else "are there",
+                "amount": f"more than {NUMBERS[limit]} {concept.name if limit == 1 else concept.plural}"}
+        yield Candidate("comparison", f"more than {limit}", "amount", more, "yes" if number > limit else "no")
+        fewer = {"is_there": "are there", "amount": f"fewer than {NUMBERS[limit + 1]} {concept.plural}"}
+        yield Candidate("comparison", f"fewer than {limit + 1}", "amount", fewer, "yes" if number <= limit else "no")
+
+
+def _pair(scene: Scene) -> Iterator[Candidate]:
+    """Give what can be asked about two things and where they are."""
+    things = [thing.concept for thing in scene.things]
+    for i, concept in enumerate(things):
+        other, direction = things[1 - i], DIRECTIONS[scene.relation][i]
+        side = SIDES[scene.relation][i]
+        words = {"name": concept.name, "other": other.name, "direction": direction, "side": side}
+        yield Candidate("position", "", "position", words, side.split()[-1])
+        yield Candidate("relation", "", "relation", words, concept.name)
+        if concept.category is not None:
+            yield Candidate("category", "", "kind", words, concept.category)
+        for k, further in enumerate(FURTHER[scene.relation]):
+            words = {"name": concept.name, "other": other.name, "further": further, "direction": DIRECTIONS[scene.relation][k]}
+            yield Candidate("comparison", further, "further", words, "yes" if k == i else "no")
+
+
+def _question(image: int, number: int, one: Candidate, rng: random.Random) -> Question:
+    text = rng.choice(TEMPLATES[one.template]).format(**one.words)
+    return Question(number, image, text, one.type, ANSWER_TYPES.get(one.type, "other"), [one.answer] * SAME)

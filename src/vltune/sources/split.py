@@ -1,0 +1,71 @@
+"""What every reader of a data set writes: data/raw, the same whatever the source."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.questions import Question, write_questions
+from vltune.pipeline.records import Caption, Captions, Image, write_captions
+
+
+class Split:
+    """Collects a split's images with their references and questions; writes them in COCO's caption format and VQAv2's."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Make the folder of the split's images."""
+        self.images_folder = folder / "images" / name
+        self.images_folder.mkdir(parents=True)
+        self._captions_file = folder / f"captions_{name}.json"
+        self._questions_files = (folder / f"questions_{name}.json", folder / f"answers_{name}.json")
+        self._questions: list[Question] = []
+        self._images: list[Image] = []
+        self._captions: list[Caption] = []
+
+    def add(self, image: Image, references: list[str], first_id: int) -> None:
+        """Add an image whose file lies, or will lie, in `images_folder`; caption ids count up from `first_id`."""
+        self._images.append(image)
+        self._captions += [Caption(first_id + i, image.id, text) for i, text in enumerate(references)]
+
+    def take(self, image: Image, source: Path, references: list[str], first_id: int) -> None:
+        """Add an image that lies elsewhere: linked where the disk can, copied otherwise.
+
+        Raises:
+            InputError: there is no such file; names it.
+        """
+        if not source.is_file():
+            raise InputError(f"{source}: no such image, but there are captions for it (image id {image.id!r})")
+        target = self.images_folder / image.file_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source.resolve(), target)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(source, target)
+        self.add(image, references, first_id)
+
+    def ask(self, questions: list[Question]) -> None:
+        """Add questions about images of this split."""
+        self._questions += questions
+
+    def write(self, info: dict[str, Any]) -> dict[str, Any]:
+        """Write captions_NAME.json, questions_NAME.json and answers_NAME.json; give the table of `balance`."""
+        write_captions(self._captions_file, Captions(self._images, self._captions), info)
+        write_questions(*self._questions_files, self._questions, info)
+        return balance(self._questions)
+
+
+def balance(questions: list[Question]) -> dict[str, Any]:
+    """Say for each question type how many questions there are, which answer is most frequent, and its share of them:
+    the accuracy of whoever knows the question type alone."""
+    answers: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in questions:
+        answers[one.question_type][one.answer] += 1
+    table = {}
+    for kind, counts in sorted(answers.items()):
+        answer, number = counts.most_common(1)[0]
+        table[kind] = {"questions": counts.total(), "most_frequent": answer, "share": round(number / counts.total(), 4)}
+    return table

@@ -1,0 +1,136 @@
+"""One run from base to checkpoint: build, attach, start from the aligned projector, train, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+import vltune
+from vltune.data.examples import EXAMPLES, Example
+from vltune.data.features import Features
+from vltune.data.tokenizer import Tokenizer
+from vltune.methods import checkpoint, interface
+from vltune.model.loading import read_config
+from vltune.model.precision import choose_device, choose_dtype, deterministic, device_name
+from vltune.model.vision_language import VisionLanguageModel
+from vltune.pipeline import paths
+from vltune.pipeline.environment import describe
+from vltune.pipeline.files import fingerprint, sha256, write_json, write_table
+from vltune.pipeline.params import Section
+from vltune.pipeline.paths import DECODER, FEATURES
+from vltune.pipeline.randomness import derive
+from vltune.training import budget as budgets
+from vltune.training.audit import Audit
+from vltune.training.budget import Budget
+from vltune.training.loop import Schedule, Trainer
+from vltune.training.resume import ResumeState
+
+
+class Train(Section):
+    """Section `train`: what all methods share; learning rates stand in the methods' own sections."""
+
+    steps: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    texts_per_image: int = Field(ge=1)
+    weight_decay: float = Field(ge=0)
+    warmup_share: float = Field(ge=0, le=1)
+    clip_norm: float = Field(gt=0)
+    evaluations: int = Field(ge=1)
+    checkpoint_seconds: float = Field(ge=0)
+    precision: Literal["auto", "bf16", "float32"]
+
+COLUMNS = ["step", "captions", "loss", "val_loss"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split as training sees it: features, and the examples whose images have some."""
+
+    features: Features
+    examples: list[Example]
+
+    @classmethod
+    def read(cls, task: str, split: str, tokenizer: Tokenizer) -> Split:
+        """Read a split; training reads train and val, never test."""
+        features = Features(FEATURES, split)
+        return cls(features, EXAMPLES[task](split, tokenizer, set(features.ids)))
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training has reached, nothing of it written: the tensors' names in the model, and what describes them."""
+
+    vlm: VisionLanguageModel
+    names: list[str]
+    description: dict[str, Any]
+    resources: dict[str, Any]
+    state: ResumeState
+
+
+def train_stage(method: str, settings: interface.Settings, task: str, seed: int, recipe: Train, budget: Budget | None) -> None:
+    """Train one method on one task with one seed; write models/, plots/curves/ and data/resources/.
+
+    Raises:
+        InputError: no size reaches the budget, or as `train` does.
+    """
+    sized, solved = budgets.solve(method, settings, read_config(DECODER / "config.json"), budget)
+    curve = paths.curve(method, task, seed)
+    trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}",
+                    lambda rows: write_table(curve, rows, COLUMNS, "	"))
+    tensors = checkpoint.tensors_of(trained.vlm, trained.names)
+    checkpoint.write(paths.checkpoint(method, task, seed), tensors, trained.description | {"budget": solved})
+    write_json(paths.resources(method, task, seed), trained.resources)
+    trained.state.done()
+
+
+def train(
+    method: str, settings: interface.Settings, task: str, seed: int, recipe: Train, run: str,
+    write_curve: Callable[[list[dict[str, Any]]], None]
+) -> TrainedRun:
+    """Train one method from the aligned start, watched by the audit; `run` names the folder in .work that keeps the state.
+
+    Raises:
+        InputError: the data, the start or the parameters do not fit each other, the training diverges, or the audit fails.
+    """
+    deterministic()
+    device = choose_device()
+    dtype = choose_dtype(recipe.precision, device)
+    tokenizer = Tokenizer(DECODER)
+    train_split, val_split = Split.read(task, "train", tokenizer), Split.read(task, "val", tokenizer)
+    base = checkpoint.base_of(DECODER, train_split.features.signature)
+    vlm = checkpoint.begin(paths.checkpoint(paths.START, task, 0), DECODER, base, dtype)
+    decoder, of_decoder = vlm.decoder, sum(p.numel() for p in vlm.decoder.parameters())
+    audit = Audit(decoder)
+    names = interface.attach(decoder, method, settings, torch.Generator().manual_seed(derive(seed, f"initial weights of {method}")))
+    trained = interface.trained_parameters(decoder, names)
+    count = interface.module(method).count(decoder.config, settings)
+    audit.attached(decoder, trained, count)
+    params = fingerprint([method, settings.model_dump(), recipe.model_dump()])
+    trainer = Trainer(vlm, trained, _schedule(settings, recipe, seed), device)
+    with ResumeState(run, [params, seed, str(dtype), base, *_versions(task)]).kept() as state:
+        meter = trainer.run(train_split.examples, train_split.features, val_split.examples, val_split.features, state,
+                            write_curve, f"{method} {task} seed {seed}")
+        audited = audit.finished(decoder, trainer.parameters, trainer.optimizer.state, trainer.state.step, trainer.state.best_step)
+    return TrainedRun(vlm, interface.fold(decoder, method, names), {
+        "method": method, "attach": method, "task": task, "seed": seed, "step": trainer.state.best_step,
+        "val_loss": round(trainer.state.best_loss, 6), "settings": settings.model_dump(), "params": params, "base": base,
+        "precision": str(dtype).removeprefix("torch."), "trained_parameters": count, "trained_share": count / of_decoder,
+        "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()), "audit": audited,
+    }, meter.summary(device) | {"environment": describe(torch.get_num_threads(), device_name(device))}, state)
+
+
+def _schedule(settings: interface.Settings, recipe: Train, seed: int) -> Schedule:
+    return Schedule(learning_rate=settings.learning_rate, projector_learning_rate=settings.projector_learning_rate, seed=seed,
+                    **recipe.model_dump(exclude={"precision"}))
+
+
+def _versions(task: str) -> list[Any]:
+    """What a kept state depends on besides the parameters: a training must not go on with other data or code."""
+    data = [*paths.learnt_from(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
+    code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
+    return [*(sha256(file) for file in [*data, *code]), torch.__version__]

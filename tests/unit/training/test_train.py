@@ -1,0 +1,164 @@
+"""The training loop: it moves what it should, goes on after a stop, and says when it diverges."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vltune.data.batch import Text
+from vltune.data.examples import Example, rows
+from vltune.data.features import Features, finish, writing
+from vltune.methods import checkpoint, interface
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import write_json
+from vltune.pipeline.params import check
+from vltune.training.loop import Schedule, Trainer
+from vltune.training.optimizer import factor
+from vltune.training.resume import ResumeState
+
+FAST = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
+LORA = FAST | {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["q", "v"]}
+
+
+def schedule(**change: float) -> Schedule:
+    given = {"steps": 6, "batch_size": 3, "texts_per_image": 2, "weight_decay": 0.01, "warmup_share": 0.2, "clip_norm": 1.0,
+             "evaluations": 2, "checkpoint_seconds": 0.0, "seed": 0} | FAST
+    return Schedule(**given | change)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Features, list[Example]]:
+    """Random features of ten images with four tokens each, and two texts an image."""
+    with writing(tmp_path / "features", "train", 10, 4, 32) as array:
+        array[:] = np.random.default_rng(0).normal(size=array.shape)
+    finish(tmp_path / "features", "train", list(range(10)), {})
+    write_json(tmp_path / "features/signature.json", {"tokens": 4, "width": 32})
+    examples = [Example(i, [Text((), [5 + i, 30, 2]), Text((), [60, 5 + i, 2])]) for i in range(10)]
+    return Features(tmp_path / "features", "train"), examples
+
+
+def build(base: Path, change: Schedule) -> tuple[Trainer, list[str]]:
+    vlm = checkpoint.build(base / "decoder", 4, 32, 5, 2, torch.float32)
+    settings = check(interface.module("lora").Config, "lora", LORA)
+    names = interface.attach(vlm.decoder, "lora", settings, torch.Generator().manual_seed(0))
+    return Trainer(vlm, interface.trained_parameters(vlm.decoder, names), change, torch.device("cpu")), names
+
+
+class Stop(Exception):
+    """Raised in place of a kill."""
+
+
+def train(trainer: Trainer, parts: tuple[Features, list[Example]], folder: Path, monkeypatch: pytest.MonkeyPatch,
+          stop_at: int | None = None) -> list[dict]:
+    monkeypatch.chdir(folder)
+    curve: list[dict] = []
+
+    def keep(rows_so_far: list[dict]) -> None:
+        curve[:] = rows_so_far
+        if stop_at is not None and len(curve) == stop_at:
+            raise Stop
+
+    features, examples = parts
+    with contextlib.closing(ResumeState("run", ["inputs"])) as scratch:
+        trainer.run(examples, features, examples[:3], features, scratch, keep, "test")
+    return curve
+
+
+def test_training_moves_every_trained_tensor_and_no_other(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
+    trainer, names = build(tiny, schedule())
+    before = {name: one.detach().clone() for name, one in trainer.vlm.named_parameters()}
+    train(trainer, parts, tmp_path, monkeypatch)
+    after = dict(trainer.vlm.named_parameters())
+    moved = {name for name, one in after.items() if not torch.equal(one, before[name])}
+    assert moved == {f"decoder.{name}" for name in names} | {name for name in after if name.startswith("projector.")}
+
+
+def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
+    """A trainer that optimised copies would give the same losses at any rate."""
+    losses = []
+    for rate in (0.001, 0.05):
+        folder = tmp_path / str(rate)
+        folder.mkdir()
+        losses.append([row["loss"] for row in train(build(tiny, schedule(learning_rate=rate))[0], parts, folder, monkeypatch)])
+    assert losses[0][0] == losses[1][0]
+    assert losses[0][2:] != losses[1][2:]
+
+
+def test_copies_are_refused(tiny: Path) -> None:
+    vlm = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32)
+    copy = torch.nn.Parameter(vlm.decoder.norm.weight.detach().clone())
+    with pytest.raises(TypeError, match=r"norm\.weight is not a parameter of the decoder that requires a gradient"):
+        Trainer(vlm, {"norm.weight": copy}, schedule(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 5])
+def test_a_stopped_training_goes_on_and_ends_the_same(tiny: Path, parts, tmp_path: Path, monkeypatch, stop_at: int) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.mkdir()
+    cut.mkdir()
+    trainer, names = build(tiny, schedule())
+    curve = train(trainer, parts, whole, monkeypatch)
+    with pytest.raises(Stop):
+        train(build(tiny, schedule())[0], parts, cut, monkeypatch, stop_at)
+    second, _ = build(tiny, schedule())
+    assert train(second, parts, cut, monkeypatch) == curve
+    for name, tensor in checkpoint.tensors_of(trainer.vlm, names).items():
+        assert torch.equal(tensor, checkpoint.tensors_of(second.vlm, names)[name]), name
+
+
+def test_a_diverging_training_says_what_to_change(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
+    trainer, _ = build(tiny, schedule(projector_learning_rate=1e30, steps=10))
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) at step \d+: the training diverges; lower learning_rate"):
+        train(trainer, parts, tmp_path, monkeypatch)
+
+
+def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = ResumeState("run", ["a"])
+    with pytest.raises(InputError, match="another process is training this run"):
+        ResumeState("run", ["a"])
+    first.done()
+
+
+def test_a_state_of_other_inputs_is_not_used(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = ResumeState("run", ["a"])
+    kept.save({"x": torch.ones(2)}, {"step": 3})
+    kept.close()
+    with contextlib.closing(ResumeState("run", ["b"])) as other:
+        assert other.load() is None
+    assert not list(Path(".work/run").glob("*/state.safetensors"))
+
+
+def test_a_cut_state_is_not_used(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = ResumeState("run", ["a"])
+    kept.save({"x": torch.ones(200)}, {"step": 3})
+    assert kept.load()[1] == {"step": 3}
+    path = kept.folder / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    assert kept.load() is None
+    kept.close()
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    examples = [Example(i, [Text((), [i, j]) for j in range(5)]) for i in range(7)]
+    whole = list(rows(examples, 9, 4, 2, seed=3))
+    assert list(rows(examples, 9, 4, 2, seed=3, start=5)) == whole[5:]
+    assert list(rows(examples, 9, 4, 2, seed=4)) != whole
+    first_epoch = [one.image_id for batch in whole for one in batch][:7]
+    assert sorted(first_epoch) == list(range(7))
+
+
+def test_the_schedule_warms_up_and_never_stops() -> None:
+    factors = [factor(step, 100, 0.1) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9] == 1.0
+    assert all(one > other for one, other in itertools.pairwise(factors[10:]))
+    assert factors[-1] > 0
+    assert [factor(0, 1, 0.0), factor(0, 1, 1.0)] == [1.0, 1.0]
