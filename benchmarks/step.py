@@ -43,7 +43,7 @@ def batches(rows: int, words: int, vocabulary: int) -> tuple[torch.Tensor, torch
 def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype) -> Callable[[], float]:
     """Build a step of vltune."""
     decoder = load_decoder(DECODER).to(dtype)
-    names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
+    names = interface.attach(decoder, settings, torch.Generator().manual_seed(0))
     vlm = VisionLanguageModel(Projector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype).train()
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, vlm.projector, 1e-3, 1e-3, 0.01)

@@ -22,9 +22,9 @@ def main() -> None:
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
-    settings = load(interface.module(given.method).Config, given.method)
-    budget = load(Budget, "budget") if interface.has_size(given.method) else None
-    train_stage(given.method, settings, given.task, given.seed, load(Train, "train"), budget)
+    cls = interface.method(given.method)
+    budget = load(Budget, "budget") if cls.SIZE else None
+    train_stage(given.method, load(cls, given.method), given.task, given.seed, load(Train, "train"), budget)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,7 @@ from vltune.pipeline.params import check, read
 from vltune.preprocessing import encoder
 
 RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
-SETTINGS = {
-    "adapter": {"bottleneck": 3}, "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
-    "prefix": {"length": 3, "reparametrization": 0, "scale": 0.1}, "full": {}, "connector": {},
-}
+SETTINGS = {name: interface.method(name).TINY for name in interface.names()}
 SIZE, GRID = 32, 2
 
 
@@ -46,9 +43,9 @@ def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     _, signature = encoder.load(base / "encoder", SIZE, GRID, "mean+deviation", "float32")
     vlm = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, 2, torch.float32)
     settings = RATES | SETTINGS[method]
-    checked = check(interface.module(method).Config, method, settings)
+    checked = check(interface.method(method), method, settings)
     rng = torch.Generator().manual_seed(seed)
-    names = interface.attach(vlm.decoder, method, checked, rng)
+    names = interface.attach(vlm.decoder, checked, rng)
     tensors = checkpoint.tensors_of(vlm, names)
     moved = {key: one + 0.2 * torch.randn(one.shape, generator=rng) for key, one in tensors.items()}
     trained = sum(one.numel() for key, one in moved.items() if key.startswith("decoder."))

@@ -47,6 +47,6 @@ def write_split(split: str, count: int) -> None:
     finish(paths.FEATURES, split, list(range(count)), {})
 
 
-def settings_of(method: str, **change: object) -> interface.Settings:
+def settings_of(method: str, **change: object) -> interface.Method:
     """Small settings of a method."""
-    return check(interface.module(method).Config, method, repository.RATES | repository.SETTINGS[method] | change)
+    return check(interface.method(method), method, repository.RATES | repository.SETTINGS[method] | change)

@@ -20,33 +20,26 @@ from vltune.pipeline.params import check, load, read
 from vltune.prediction.generate import generate
 
 RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
-SETTINGS = {
-    "adapter": {"bottleneck": 3},
-    "lora": {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]},
-    "prefix": {"length": 3, "reparametrization": 0, "scale": 0.1},
-    "full": {},
-    "connector": {},
-}
+SETTINGS = {name: interface.method(name).TINY for name in interface.names()}
 VARIANTS = [(name, {}) for name in interface.names()] + [("prefix", {"reparametrization": 6})]
 IDS = [name + "".join(f"-{key}" for key in extra) for name, extra in VARIANTS]
 
 
-def settings_of(name: str, extra: dict) -> interface.Settings:
-    assert name in SETTINGS, f"a new method: add small settings for {name} to SETTINGS"
-    return check(interface.module(name).Config, name, RATES | SETTINGS[name] | extra)
+def settings_of(name: str, extra: dict) -> interface.Method:
+    return check(interface.method(name), name, RATES | SETTINGS[name] | extra)
 
 
 def attached(base: Path, name: str, extra: dict, seed: int = 0) -> tuple[Decoder, list[str]]:
     decoder = load_decoder(base / "decoder")
-    names = interface.attach(decoder, name, settings_of(name, extra), torch.Generator().manual_seed(seed))
+    names = interface.attach(decoder, settings_of(name, extra), torch.Generator().manual_seed(seed))
     return decoder, names
 
 
 def run(decoder: Decoder, tokens: torch.Tensor) -> torch.Tensor:
-    b, t = tokens.shape
+    x = decoder.prompt(decoder.embed(tokens, torch.float32))
+    b, t = x.shape[:2]
     mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
-    hidden = decoder(decoder.embed(tokens, torch.float32), torch.arange(t).expand(b, t), mask)
-    return decoder.logits(hidden)
+    return decoder.logits(decoder(x, torch.arange(t).expand(b, t), mask)[:, t - tokens.shape[1]:])
 
 
 TOKENS = torch.tensor([[5, 9, 3, 77, 20], [8, 8, 1, 40, 6]])
@@ -98,23 +91,24 @@ def test_eval_changes_nothing_and_repeats(tiny: Path, name: str, extra: dict) ->
     assert all(torch.equal(before[key], value) for key, value in decoder.state_dict().items())
 
 
-@pytest.mark.parametrize("name", ["lora", "adapter", "full", "connector"])
-def test_starts_as_the_base_model(tiny: Path, name: str) -> None:
+@pytest.mark.parametrize("name", interface.names())
+def test_starts_as_the_base_model_if_it_says_so(tiny: Path, name: str) -> None:
     decoder, _ = attached(tiny, name, {})
     with torch.no_grad():
-        assert torch.equal(run(decoder, TOKENS), run(load_decoder(tiny / "decoder"), TOKENS))
+        same = torch.equal(run(decoder, TOKENS), run(load_decoder(tiny / "decoder"), TOKENS))
+    assert same == interface.method(name).STARTS_AS_BASE
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
 def test_count_is_the_number_of_trained_parameters(tiny: Path, name: str, extra: dict) -> None:
     """Expected is what the docstrings' formulas give by hand: 2 layers of width 32, MLP 64, 4 heads of 8, 2 of keys."""
     decoder, names = attached(tiny, name, extra)
-    assert interface.module(name).count(decoder.config, settings_of(name, extra)) == \
-        sum(one.numel() for one in interface.trained_parameters(decoder, names).values())
+    counted = settings_of(name, extra).count(decoder.config)
+    assert counted == sum(parameter.numel() for parameter in interface.trained_parameters(decoder, names).values())
     expected = {"lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16, "connector": 0,
                 "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16)}
     key = "-".join((name, *extra))
-    assert key == "full" or interface.module(name).count(decoder.config, settings_of(name, extra)) == expected[key]
+    assert counted == expected.get(key, counted)
 
 
 LLAMA = {"vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 5, "mlp_width": 20, "norm_epsilon": 1e-5,
@@ -146,7 +140,7 @@ def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name:
     vlm = captioner_of(decoder)
     with torch.no_grad():
         expected = run(decoder, TOKENS)
-    names = interface.fold(decoder, name, names)
+    names = settings_of(name, extra).fold(decoder, names)
     signature = {"tokens": 2, "width": 4}
     base = checkpoint.base_of(tiny / "decoder", signature)
     description = {"method": name, "attach": name, "settings": RATES | SETTINGS[name] | extra, "base": base}
@@ -171,7 +165,7 @@ def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name:
 
 @pytest.mark.parametrize("name", interface.names())
 def test_unknown_and_missing_keys_are_named(name: str) -> None:
-    kind = interface.module(name).Config
+    kind = interface.method(name)
     good = RATES | SETTINGS[name]
     with pytest.raises(InputError, match=f"unknown key 'learning_rat' in section '{name}'.*did you mean 'learning_rate'"):
         check(kind, name, good | {"learning_rat": 1})
@@ -182,7 +176,7 @@ def test_unknown_and_missing_keys_are_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", interface.names())
 def test_section_of_params_yaml_is_exactly_its_fields(name: str) -> None:
-    kind = interface.module(name).Config
+    kind = interface.method(name)
     load(kind, name)
     assert set(read()[name]) == set(kind.model_fields)
 
@@ -196,7 +190,7 @@ def test_the_seed_alone_gives_the_initial_weights(tiny: Path, name: str, extra: 
     other, _ = attached(tiny, name, extra, seed=8)
     tensors = [interface.trained_parameters(decoder, names) for decoder in (first, second, other)]
     assert all(torch.equal(tensors[0][key], tensors[1][key]) for key in names)
-    if name not in ("full", "connector"):  # these add no new tensors
+    if interface.method(name).RANDOM:
         assert any(not torch.equal(tensors[0][key], tensors[2][key]) for key in names)
 
 
@@ -204,8 +198,8 @@ def test_the_seed_alone_gives_the_initial_weights(tiny: Path, name: str, extra: 
 def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -> None:
     decoder, names = attached(tiny, name, extra)
     two_steps(decoder, names)
-    x = decoder.embed(torch.tensor([[5, 9, 3], [8, 8, 1], [60, 2, 7]]), torch.float32)
-    valid = torch.ones(3, 3, dtype=torch.bool)
+    x = decoder.prompt(decoder.embed(torch.tensor([[5, 9, 3], [8, 8, 1], [60, 2, 7]]), torch.float32))
+    valid = torch.ones(x.shape[:2], dtype=torch.bool)
     greedy = generate(decoder, x, valid, end=2, beams=1, length_penalty=1.0, max_new_tokens=6)
     for row in range(3):  # one by one, and by running everything again for each token, without a cache
         assert generate(decoder, x[row:row + 1], valid[:1], 2, 1, 1.0, 6) == [greedy[row]]
@@ -222,4 +216,4 @@ def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -
 
 def test_unknown_method_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown method 'lroa'.*did you mean 'lora'"):
-        interface.module("lroa")
+        interface.method("lroa")

@@ -19,7 +19,7 @@ from vltune.training.train import Train
 
 PARAMS = ROOT / "params.yaml"
 TRAIN = read(PARAMS)["train"]
-LORA = interface.module("lora").Config
+LORA = interface.method("lora")
 
 
 def test_experiments_change_one_line_only(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"), (Budget, "budget"),
                                            (Predict, "predict"),
-                                           *((interface.module(name).Config, name) for name in interface.names())])
+                                           *((interface.method(name), name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
     assert set(read(PARAMS)[name]) == set(load(kind, name, PARAMS).model_dump())
     required = [field for field, one in kind.model_fields.items() if not one.is_required()]

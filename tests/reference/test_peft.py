@@ -154,9 +154,8 @@ def test_merged_and_unmerged_say_the_same(root: Path) -> None:
 def test_merged_and_unmerged_say_the_same_with_the_real_decoder(pretrained: Path) -> None:
     """The largest difference of a logit, and the greedy tokens after 16 random prompts; the update is of the size of a training's."""
     decoder = load_decoder(pretrained / "decoder")
-    lora = interface.module("lora")
-    settings = check(lora.Config, "lora", repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]})
-    names = interface.attach(decoder, "lora", settings, torch.Generator().manual_seed(0))
+    settings = check(interface.method("lora"), "lora", repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]})
+    names = interface.attach(decoder, settings, torch.Generator().manual_seed(0))
     rng = torch.Generator().manual_seed(1)
     for name, one in interface.trained_parameters(decoder, names).items():
         if name.endswith(".b"):
@@ -172,7 +171,7 @@ def test_merged_and_unmerged_say_the_same_with_the_real_decoder(pretrained: Path
         return logits, generate(decoder, x, torch.ones(16, t, dtype=torch.bool), 2, 1, 1.0, 12)
 
     before, said = run()
-    lora.merge(decoder)
+    settings.merge(decoder)
     after, again = run()
     assert (after - before).abs().max() < 1e-3
     assert again == said

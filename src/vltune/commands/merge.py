@@ -9,8 +9,8 @@ from torch import Tensor
 
 from vltune.commands import output
 from vltune.commands.inference import Base, described, find
+from vltune.commands.peft import settings_in
 from vltune.data.batch import Text, collate
-from vltune.methods import interface
 from vltune.model.loading import to_hugging_face
 from vltune.model.tensors import write_tensors
 from vltune.model.vision_language import VisionLanguageModel
@@ -49,9 +49,7 @@ def merge(vlm: VisionLanguageModel, base: Base, folder: Path) -> None:
     description = described(folder)
     if not description["trained_parameters"]:
         raise InputError(f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is {base.root / DECODER}")
-    merging = getattr(interface.module(description["attach"]), "merge", None)
-    if merging is not None:
-        merging(vlm.decoder)
+    settings_in(description, folder).merge(vlm.decoder)
     plain = base.decoder.state_dict()
     added = [name for name in vlm.decoder.state_dict() if name not in plain]
     if added:
@@ -67,7 +65,7 @@ def logits(vlm: VisionLanguageModel) -> Tensor:
     features = torch.randn(ROWS, projector.features, projector.norm.weight.shape[0], generator=rng)
     words = torch.randint(vlm.decoder.config.vocabulary, (ROWS, WORDS), generator=rng)
     device = vlm.decoder.embedding.weight.device
-    batch = collate([[Text((), row)] for row in words.tolist()], projector.tokens).to(device)
+    batch = collate([[Text((), row)] for row in words.tolist()], vlm.image_tokens).to(device)
     return vlm(features.to(device), batch.tokens, batch.positions, batch.mask, batch.sources)
 
 

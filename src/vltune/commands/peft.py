@@ -1,4 +1,9 @@
-"""vltune export and vltune import: a run as a folder of Hugging Face's PEFT, and back."""
+"""vltune export and vltune import: a run as a folder of Hugging Face's PEFT, and back.
+
+A method's file says what its form in PEFT is (`methods.interface.PeftForm`); only names, keys and shapes are translated here.
+
+Source: peft 0.21, PeftConfig and get_peft_model_state_dict.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from torch import Tensor
 from vltune.commands import output
 from vltune.commands.inference import described, find
 from vltune.methods import checkpoint, interface
+from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
 from vltune.model.loading import LLAMA, compare, read_config
 from vltune.model.tensors import read_tensors, write_tensors
@@ -20,6 +26,14 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint, read_json, replaced, write_json
 from vltune.pipeline.params import check
 from vltune.pipeline.paths import DECODER, START
+
+LINEARS = {theirs.rpartition(".")[2]: ours.rpartition(".")[2] for theirs, ours in LLAMA.items() if theirs.endswith("_proj")}
+# Keys that do not change what the tensors mean; any other key must be off.
+HARMLESS = {"auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "fan_in_fan_out", "inference_mode", "megatron_core",
+            "num_attention_heads", "num_layers", "num_transformer_submodules", "peft_type", "peft_version", "prompt_tuning_init",
+            "prompt_tuning_init_text", "qalora_group_size", "revision", "task_type", "token_dim", "tokenizer_name_or_path"}
+OFF = (None, False, "none", [], {})
+INITIAL = {"init_lora_weights": (True, False, "gaussian"), "init_ia3_weights": (True, False)}  # those that leave the base as it is
 
 
 def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
@@ -31,26 +45,18 @@ def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
     output.check_folder(out)
     folder = find(root, method, task, seed)
     description = described(folder)
+    settings = settings_in(description, folder)
     exportable(description["attach"], root, folder)
     tensors = read_tensors(folder / "model.safetensors")
-    parts = {part: {name.removeprefix(f"{part}."): one for name, one in tensors.items() if name.startswith(f"{part}.")}
-             for part in ("decoder", "projector")}
+    decoder = {name.removeprefix("decoder."): tensor for name, tensor in tensors.items() if name.startswith("decoder.")}
+    projector = {name.removeprefix("projector."): tensor for name, tensor in tensors.items() if name.startswith("projector.")}
     with replaced(out) as part:
-        write_json(part / "adapter_config.json", config_of(description["settings"], root / DECODER))
-        write_tensors(part / "adapter_model.safetensors", {peft_name(name): one for name, one in parts["decoder"].items()})
-        write_tensors(part / "projector.safetensors", parts["projector"])
+        write_json(part / "adapter_config.json", config_of(settings, root / DECODER))
+        write_tensors(part / "adapter_model.safetensors", {
+            peft_name(settings, name): tensor.reshape(peft_shape(settings, name, tensor)) for name, tensor in decoder.items()})
+        write_tensors(part / "projector.safetensors", projector)
         write_json(part / "checkpoint.json", description)
     output.emit({"method": method, "task": task, "seed": seed, "folder": str(out)}, None)
-
-
-def exportable(method: str, root: Path, source: Path) -> None:
-    """Raise InputError if PEFT has no form of a method, or for the repository's decoder."""
-    if not hasattr(interface.module(method), "PEFT_TYPE"):
-        able = [name for name in interface.names() if hasattr(interface.module(name), "PEFT_TYPE")]
-        raise InputError(f"{source}: {method} has no form in Hugging Face's PEFT that computes the same; {', '.join(able)} has one")
-    if not read_config(root / DECODER / "config.json").rms:
-        raise InputError(f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is another; "
-                         "only Llama-style decoders are supported here")
 
 
 def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
@@ -59,118 +65,162 @@ def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
     The projector comes from the folder's projector.safetensors, or from the aligned start if there is none.
 
     Raises:
-        InputError: the folder is no plain LoRA for this decoder, or belongs to another base; says what differs.
+        InputError: the folder holds no method that vltune has, or belongs to another base; says what differs.
     """
     output.check_folder(out)
     start = find(root, START, task, 0)
     base = described(start)["base"]
-    method, settings = read_settings(folder, root)
+    settings = read_settings(folder, root)
     if (folder / "checkpoint.json").is_file():
         theirs = described(folder)["base"]
         if theirs != base:
             raise InputError(f"{folder}: made for another base: {checkpoint.difference(theirs, base)}")
-    decoder, names = attached(root, method, settings)
+    decoder, names = attached(root, settings)
     adapter = read_tensors(folder / "adapter_model.safetensors")
     parameters = interface.trained_parameters(decoder, names)
-    compare({peft_name(name): one for name, one in parameters.items()}, adapter, folder / "adapter_model.safetensors")
-    tensors = {f"decoder.{name}": adapter[peft_name(name)].float() for name in names}
-    tensors |= projector(folder, start, base, decoder.config.width)
-    trained = sum(one.numel() for one in parameters.values())
-    of_decoder = sum(p.numel() for name, p in decoder.named_parameters() if name not in parameters)
+    compare({peft_name(settings, name): parameter.reshape(peft_shape(settings, name, parameter))
+             for name, parameter in parameters.items()}, adapter, folder / "adapter_model.safetensors")
+    tensors = {f"decoder.{name}": adapter[peft_name(settings, name)].float().reshape(parameter.shape)
+               for name, parameter in parameters.items()}
+    projector = projector_of(folder, start, base, decoder.config.width)
+    trained = sum(parameter.numel() for parameter in parameters.values())
     with replaced(out) as part:
-        checkpoint.write(part, tensors, {
-            "method": out.absolute().parent.name, "attach": method, "task": task, "seed": 0, "step": 0, "settings": settings.model_dump(),
-            "params": fingerprint(settings.model_dump()), "base": base, "trained_parameters": trained,
-            "trained_share": trained / of_decoder,
-            "projector_parameters": sum(one.numel() for name, one in tensors.items() if name.startswith("projector.")),
+        checkpoint.write(part, tensors | {f"projector.{name}": tensor for name, tensor in projector.items()}, {
+            "method": out.absolute().parent.name, "attach": settings.title(), "task": task, "seed": 0, "step": 0,
+            "settings": settings.model_dump(), "params": fingerprint(settings.model_dump()), "base": base,
+            "trained_parameters": trained, "trained_share": trained / decoder.config.parameters,
+            "projector_parameters": sum(tensor.numel() for tensor in projector.values()),
         })
-    output.emit({"method": method, "task": task, "folder": str(out), **settings.model_dump()}, None)
+    output.emit({"method": settings.title(), "task": task, "folder": str(out), **settings.model_dump()}, None)
 
 
-def read_settings(folder: Path, root: Path) -> tuple[str, interface.Settings]:
-    """Read which method a folder holds, and its settings."""
+def exportable(method: str, root: Path, source: Path) -> None:
+    """Raise InputError if PEFT has no form of a method, or for the repository's decoder."""
+    if interface.method(method).PEFT is None:
+        able = [name for name in interface.names() if interface.method(name).PEFT]
+        raise InputError(f"{source}: {method} has no form in Hugging Face's PEFT that computes the same; those that have one: "
+                         f"{', '.join(able)}")
+    if not read_config(root / DECODER / "config.json").rms:
+        raise InputError(f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is another; "
+                         "only Llama-style decoders are supported here")
+
+
+def settings_in(description: dict[str, Any], folder: Path) -> Method:
+    """Read the method of a checkpoint with its settings, from the checkpoint's description."""
+    name = description["attach"]
+    return check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+
+
+def config_of(settings: Method, decoder: Path) -> dict[str, Any]:
+    """Describe a method as PEFT does; `decoder` is the folder of its base."""
+    form, theirs = settings.PEFT, {ours: name for name, ours in LINEARS.items()}
+    listed = {key: getattr(settings, sites) if isinstance(sites, str) else sites for key, sites in form.linears.items()}
+    return {
+        "peft_type": form.type, "task_type": "CAUSAL_LM", "base_model_name_or_path": str(decoder), "inference_mode": True,
+        **form.fixed, **{key: getattr(settings, own) for key, own in form.fields.items()},
+        **{key: [theirs[site] for site in sites] for key, sites in listed.items()},
+    }
+
+
+def read_settings(folder: Path, root: Path) -> Method:
+    """Read which method a folder holds, with its settings; the learning rates are zero, since it was trained elsewhere.
+
+    Raises:
+        InputError: it is no method that vltune has, or not on linears of this decoder; names the key and its value.
+    """
     path = folder / "adapter_config.json"
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected an object, found {type(content).__name__}")
-    given = settings_of(content, path)
-    method = next(name for name in interface.names() if getattr(interface.module(name), "PEFT_TYPE", None) == content["peft_type"])
-    exportable(method, root, folder)
-    rates = {"learning_rate": 0.0, "projector_learning_rate": 0.0}  # it was trained elsewhere
-    return method, check(interface.module(method).Config, method, given | rates, path)
+    cls = class_of(content, path)
+    exportable(cls.title(), root, folder)
+    check_keys(cls, content, path)
+    settings: dict[str, Any] = {own: float(content[key]) if cls.model_fields[own].annotation is float else content[key]
+                                for key, own in cls.PEFT.fields.items()}
+    for key, sites in cls.PEFT.linears.items():
+        listed = linears_in(content, key, path)
+        if isinstance(sites, str):
+            settings[sites] = listed
+        elif listed != [site for site in LINEARS.values() if site in sites]:
+            raise InputError(f"{path}: {key} is {content[key]!r}; {cls.title()} is trained on {', '.join(sites)} here")
+    return check(cls, cls.title(), settings | {"learning_rate": 0.0, "projector_learning_rate": 0.0}, path)
 
 
-def attached(root: Path, method: str, settings: interface.Settings) -> tuple[Decoder, list[str]]:
-    """Build the decoder's shape alone, with the method in it: what the tensors must fit."""
+def class_of(content: dict[str, Any], path: Path) -> type[Method]:
+    """Find the method whose form in PEFT a description has; InputError says which forms there are."""
+    able = [interface.method(name) for name in interface.names() if interface.method(name).PEFT]
+    same = [cls for cls in able if cls.PEFT.type == content.get("peft_type")]
+    if not same:
+        types = " or ".join(f"'{peft_type}'" for peft_type in dict.fromkeys(cls.PEFT.type for cls in able))
+        raise InputError(f"{path}: peft_type is {content.get('peft_type')!r}, expected {types}")
+    wrong = [{key: content[key] for key, value in cls.PEFT.fixed.items()
+              if key in content and content[key] != value and not (value in OFF and content[key] in OFF)}
+             | {key: None for key, value in cls.PEFT.fixed.items() if key not in content and value not in OFF} for cls in same]
+    for cls, keys in zip(same, wrong, strict=True):
+        if not keys:
+            return cls
+    key, value = min(wrong, key=len).popitem()
+    raise InputError(f"{path}: {key} = {value!r} is not supported")
+
+
+def check_keys(cls: type[Method], content: dict[str, Any], path: Path) -> None:
+    """Check that every key of the method's form is there, and that no other one changes the mathematics."""
+    form = cls.PEFT
+    missing = [key for key in (*form.fields, *form.linears) if key not in content]
+    if missing:
+        raise InputError(f"{path}: key '{missing[0]}' is missing")
+    known = {*HARMLESS, *INITIAL, *form.fields, *form.fixed, *form.linears}
+    used = [key for key, value in content.items() if key not in known and value not in OFF]
+    if used:
+        raise InputError(f"{path}: {used[0]} = {content[used[0]]!r} is not supported; only the plain form of {cls.title()} is imported")
+    for key, harmless in INITIAL.items():
+        if content.get(key, True) not in harmless:
+            raise InputError(f"{path}: {key} = {content[key]!r} changes the base, which cannot be imported")
+    for key, own in form.fields.items():
+        number = content[key]
+        if cls.model_fields[own].annotation is float and (isinstance(number, bool) or not isinstance(number, int | float)):
+            raise InputError(f"{path}: {key} is {number!r}, expected a number")
+
+
+def linears_in(content: dict[str, Any], key: str, path: Path) -> list[str]:
+    """Read a list of linears by PEFT's names, as sites of the decoder in their order."""
+    targets = content[key]
+    if not isinstance(targets, list) or not targets:
+        raise InputError(f"{path}: {key} is {targets!r}, expected a list of names such as q_proj")
+    odd = sorted(str(name) for name in targets if str(name).rpartition(".")[2] not in LINEARS)
+    if odd:
+        raise InputError(f"{path}: {key} holds {odd[0]!r}; this decoder has {', '.join(LINEARS)}")
+    sites = {LINEARS[name.rpartition(".")[2]] for name in targets}
+    return [site for site in LINEARS.values() if site in sites]
+
+
+def attached(root: Path, settings: Method) -> tuple[Decoder, list[str]]:
+    """Build an empty decoder of the right sizes with the method attached: what the tensors must fit."""
     with torch.device("meta"):
         decoder = Decoder(read_config(root / DECODER / "config.json"))
-    return decoder, interface.attach(decoder, method, settings, torch.Generator())
+    return decoder, interface.attach(decoder, settings, torch.Generator())
 
 
-def projector(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
+def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
     """Read the projector of a folder, or that of the start if the folder has none."""
     path = folder / "projector.safetensors"
     if not path.is_file():
         sys.stderr.write(f"{folder} has no projector.safetensors: the projector of {start} is taken\n")
         path = start / "model.safetensors"
-    found = {name.removeprefix("projector."): one for name, one in read_tensors(path).items()}
-    compare(checkpoint.projector_for(base, found, width).state_dict(), found, path)
-    return {f"projector.{name}": one for name, one in found.items()}
+    tensors = {name.removeprefix("projector."): tensor for name, tensor in read_tensors(path).items()}
+    compare(checkpoint.projector_for(base, tensors, width).state_dict(), tensors, path)
+    return tensors
 
 
-TYPE = "LORA"
-LINEARS = {theirs.rpartition(".")[2]: ours.rpartition(".")[2] for theirs, ours in LLAMA.items() if theirs.endswith("_proj")}
-# Keys that change nothing of what the tensors mean; any other key must be off.
-NO_MATTER = {"auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "inference_mode", "megatron_core", "peft_type",
-             "peft_version", "qalora_group_size", "revision", "task_type"}
-OFF = (None, False, "none", [], {})
-USUAL_STARTS = (True, False, "gaussian")  # of init_lora_weights: those that leave the base as it is
-
-
-def config_of(settings: dict[str, Any], decoder: Path) -> dict[str, Any]:
-    """Describe LoRA of the given settings as PEFT does; `decoder` is where its base lies."""
-    theirs = {ours: name for name, ours in LINEARS.items()}
-    return {
-        "peft_type": TYPE, "task_type": "CAUSAL_LM", "base_model_name_or_path": str(decoder), "inference_mode": True,
-        "r": settings["rank"], "lora_alpha": settings["alpha"], "lora_dropout": settings["dropout"], "bias": "none",
-        "target_modules": [theirs[site] for site in settings["targets"]],
-    }
-
-
-def settings_of(config_json: dict[str, Any], source: Path) -> dict[str, Any]:
-    """Read rank, alpha, dropout and targets from PEFT's description.
-
-    Raises:
-        InputError: it is no plain LoRA on linears of this decoder; names the key and its value.
-    """
-    c = config_json
-    if c.get("peft_type") != TYPE:
-        raise InputError(f"{source}: peft_type is {c.get('peft_type')!r}, expected '{TYPE}'")
-    for key in ("r", "lora_alpha", "target_modules"):
-        if key not in c:
-            raise InputError(f"{source}: key '{key}' is missing")
-    known = {*NO_MATTER, "r", "lora_alpha", "lora_dropout", "target_modules", "init_lora_weights"}
-    used = [key for key, value in c.items() if key not in known and value not in OFF]
-    if used:
-        raise InputError(f"{source}: {used[0]} = {c[used[0]]!r} is not supported; only plain LoRA can be imported")
-    if c.get("init_lora_weights", True) not in USUAL_STARTS:
-        raise InputError(f"{source}: init_lora_weights = {c['init_lora_weights']!r} changes the base, which cannot be imported")
-    for key in ("lora_alpha", "lora_dropout"):
-        if isinstance(c.get(key, 0.0), bool) or not isinstance(c.get(key, 0.0), int | float):
-            raise InputError(f"{source}: {key} is {c[key]!r}, expected a number")
-    targets = c["target_modules"]
-    if not isinstance(targets, list) or not targets:
-        raise InputError(f"{source}: target_modules is {targets!r}, expected a list of names such as q_proj")
-    odd = sorted(str(name) for name in targets if str(name).rpartition(".")[2] not in LINEARS)
-    if odd:
-        raise InputError(f"{source}: target_modules holds {odd[0]!r}; this decoder has {', '.join(LINEARS)}")
-    sites = {LINEARS[name.rpartition(".")[2]] for name in targets}
-    return {"rank": c["r"], "alpha": float(c["lora_alpha"]), "dropout": float(c.get("lora_dropout", 0.0)),
-            "targets": [site for site in LINEARS.values() if site in sites]}
-
-
-def peft_name(name: str) -> str:
-    """Give PEFT's name of a tensor of LoRA, from its name in the decoder."""
+def peft_name(settings: Method, name: str) -> str:
+    """Give PEFT's name of a trained parameter: blocks.3.attention.q.a is ...layers.3.self_attn.q_proj.lora_A.weight."""
     parts = {ours: theirs for theirs, ours in LLAMA.items()}
-    match = re.fullmatch(r"blocks\.(\d+)\.(.+)\.(a|b)", name)
-    return f"base_model.model.model.layers.{match[1]}.{parts[match[2]]}.lora_{match[3].upper()}.weight"
+    site, _, last = name.rpartition(".")
+    match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
+    theirs = settings.PEFT.tensors[last]
+    return f"base_model.model.model.layers.{match[1]}.{parts[match[2]]}.{theirs}" if match else theirs
+
+
+def peft_shape(settings: Method, name: str, tensor: Tensor) -> tuple[int, ...]:
+    """Give the shape that PEFT has of a trained parameter."""
+    return settings.PEFT.shapes.get(name.split(".")[-2], tuple(tensor.shape))

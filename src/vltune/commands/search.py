@@ -16,6 +16,7 @@ from vltune.comparison.runs import values
 from vltune.comparison.trials import read_trials, summaries, summary, write_trials
 from vltune.methods import interface
 from vltune.methods.checkpoint import base_of
+from vltune.methods.interface import Method
 from vltune.model.loading import read_config
 from vltune.pipeline import paths
 from vltune.pipeline.errors import Diverged, InputError
@@ -38,7 +39,7 @@ def draw(method: str, trial: int, seed: int) -> dict[str, float]:
     Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 5 (low-discrepancy sequences
     instead of random points); Roberts 2018, The Unreasonable Effectiveness of Quasirandom Sequences (the sequence R).
     """
-    ranges = interface.searchable(method)
+    ranges = interface.searchable(interface.method(method))
     first = numpy_generator(seed, "first trial").random(len(ranges)) if seed else [0.5] * len(ranges)
     base = 2.0  # becomes the root of x^(d + 1) = x + 1, in d dimensions
     for _ in range(50):
@@ -47,15 +48,15 @@ def draw(method: str, trial: int, seed: int) -> dict[str, float]:
     return {name: float(f"{one.at(share):.3g}") for share, (name, one) in zip(shares, ranges.items(), strict=True)}
 
 
-def conditions(method: str, settings: interface.Settings, task: str, recipe: Train) -> str:
+def conditions(method: str, settings: Method, task: str, recipe: Train) -> str:
     """Hash what the trials of a method share, and what must be equal for two of them to be compared."""
-    rest = settings.model_dump(exclude=set(interface.searchable(method)))
+    rest = settings.model_dump(exclude=set(interface.searchable(interface.method(method))))
     files = [*paths.learnt_from(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     base = base_of(DECODER, read_json(FEATURES / "signature.json"))
     return fingerprint([method, task, rest, recipe.model_dump(), base, [sha256(path) for path in files]])
 
 
-def attempt(method: str, settings: interface.Settings, task: str, recipe: Train, seed: int) -> dict[str, Any]:
+def attempt(method: str, settings: Method, task: str, recipe: Train, seed: int) -> dict[str, Any]:
     """Train once in .work, and leave nothing but the least loss on val (nats a token), the seconds, and a note.
 
     A training that diverges counts as a model that says every token with equal probability.
@@ -117,10 +118,11 @@ def put(best: dict[str, dict[str, Any]]) -> None:
             content[method].update(one["best"])
 
 
-def sized(method: str) -> interface.Settings:
+def sized(method: str) -> Method:
     """Read a method's section, at the size that the budget asks for."""
-    budget = load(Budget, "budget") if interface.has_size(method) else None
-    return budgets.solve(method, load(interface.module(method).Config, method), read_config(DECODER / "config.json"), budget)[0]
+    cls = interface.method(method)
+    budget = load(Budget, "budget") if cls.SIZE else None
+    return budgets.solve(load(cls, method), read_config(DECODER / "config.json"), budget)[0]
 
 
 def check(out: Path, rows: list[dict[str, Any]], task: str, kinds: dict[str, str], seed: int) -> None:

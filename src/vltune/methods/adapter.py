@@ -6,28 +6,20 @@ Trained parameters: layers * 2 * (2 * width * bottleneck + bottleneck + width).
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Method, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
-SIZE = "bottleneck"
 SITES = ("after_attention", "after_mlp")
 
 
-class Config(Settings):
-    """Section `adapter`: the width of the bottleneck."""
-
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0015, 0.024)]
-    bottleneck: int = Field(ge=1, le=65536)
-
-
-class Adapter(nn.Module):
+class BottleneckLayer(nn.Module):
     """A residual bottleneck on the output of a sub-layer."""
 
     def __init__(self, width: int, bottleneck: int, generator: torch.Generator) -> None:
@@ -44,17 +36,26 @@ class Adapter(nn.Module):
         return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
 
 
-def count(config: DecoderConfig, settings: Config) -> int:
-    """Count what is trained, by the formula above."""
-    return config.layers * len(SITES) * (2 * config.width * settings.bottleneck + settings.bottleneck + config.width)
+class Adapter(Method):
+    """Section `adapter`: the width of the bottleneck."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0015, 0.024)]
+    bottleneck: int = Field(ge=1, le=65536)
 
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
-    """Put an adapter at both places of every layer."""
-    trained = []
-    for i in range(len(decoder.blocks)):
-        for site in SITES:
-            name = f"blocks.{i}.{site}"
-            replace(decoder, name, Adapter(decoder.config.width, settings.bottleneck, generator))
-            trained += [f"{name}.{part}" for part in ("down", "down_bias", "up", "up_bias")]
-    return trained
+    SIZE: ClassVar = "bottleneck"
+    TINY: ClassVar = {"bottleneck": 3}
+
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
+        """Put an adapter at both sites of every layer."""
+        trained = []
+        for i in range(len(decoder.blocks)):
+            for site in SITES:
+                name = f"blocks.{i}.{site}"
+                layer = BottleneckLayer(decoder.config.width, self.bottleneck, generator)
+                replace(decoder, name, layer)
+                trained += [f"{name}.{part}" for part, _ in layer.named_parameters()]
+        return trained
+
+    def count(self, config: DecoderConfig) -> int:
+        """Count what is trained, by the formula above."""
+        return config.layers * len(SITES) * (2 * config.width * self.bottleneck + self.bottleneck + config.width)

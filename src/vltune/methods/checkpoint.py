@@ -73,10 +73,9 @@ def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtyp
         InputError: the checkpoint was made for another base (says in what they differ), or its tensors do not fit.
     """
     vlm, description, tensors = _opened(share(decoder), folder, base, dtype)
-    method = interface.module(description["attach"])
-    settings = check(method.Config, description["attach"], description["settings"], folder / "checkpoint.json")
-    names = interface.attach(vlm.decoder, description["attach"], settings, torch.Generator())
-    names = interface.fold(vlm.decoder, description["attach"], names)
+    name = description["attach"]
+    settings = check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+    names = settings.fold(vlm.decoder, interface.attach(vlm.decoder, settings, torch.Generator()))
     put(vlm, names, tensors, folder / "model.safetensors")
     vlm.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
     return vlm.eval()

@@ -6,27 +6,27 @@ Trained parameters: 0 of the decoder's.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 
-from vltune.methods.interface import LogUniform, Settings
+from vltune.methods.interface import LogUniform, Method
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
-class Config(Settings):
-    """Section `connector`: nothing but the learning rates (the method's own has nothing to act on); the connector alone bears a
-    higher one than beside a changing decoder."""
+class Connector(Method):
+    """Section `connector`: only learning rates (the method's own has nothing to act on); the projector, trained alone, bears a
+    higher one than beside a decoder that changes."""
 
     projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
 
+    RANDOM: ClassVar = False
 
-def count(config: DecoderConfig, settings: Config) -> int:  # noqa: ARG001 - the interface
-    """Count what is trained of the decoder."""
-    return 0
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:  # noqa: ARG002 - the interface
+        """Attach nothing, train nothing."""
+        return []
 
-
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:  # noqa: ARG001 - the interface
-    """Name nothing."""
-    return []
+    def count(self, config: DecoderConfig) -> int:  # noqa: ARG002 - the interface
+        """Count what is trained of the decoder: nothing."""
+        return 0

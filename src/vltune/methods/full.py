@@ -6,26 +6,26 @@ Trained parameters: all of the decoder's.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 
-from vltune.methods.interface import LogUniform, Settings
+from vltune.methods.interface import LogUniform, Method
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
-class Config(Settings):
-    """Section `full`: nothing but the learning rates."""
+class Full(Method):
+    """Section `full`: only the learning rates."""
 
     learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0001, 0.0016)]
 
+    RANDOM: ClassVar = False
 
-def count(config: DecoderConfig, settings: Config) -> int:  # noqa: ARG001 - the interface
-    """Count what is trained: everything."""
-    return config.parameters
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:  # noqa: ARG002 - the interface
+        """Attach nothing, train every parameter."""
+        return [name for name, _ in decoder.named_parameters()]
 
-
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:  # noqa: ARG001 - the interface
-    """Name every parameter."""
-    return [name for name, _ in decoder.named_parameters()]
+    def count(self, config: DecoderConfig) -> int:
+        """Count what is trained: all parameters of the decoder."""
+        return config.parameters

@@ -1,26 +1,24 @@
 """What a method is, and what is done once for all of them.
 
-A method is a module of this folder with three names: a frozen `Config`, whose fields are exactly its section of
-params.yaml; `attach(decoder, settings, generator) -> list[str]`, which puts new modules at the decoder's sites and
-returns the full names of the parameters to train; and `count(shape, settings) -> int`, the formula of their number.
-`SIZE` names the field that a budget is solved for, where there is one; `resize` does more than set it, where more is needed.
-Everything else is decided here and in `training/audit.py`, from that one list.
+A method is one file of this folder with one class, a frozen section of params.yaml: its fields are exactly the keys of the
+section that carries the file's name. It defines `attach` and `count`; the other members have defaults here and are
+overridden where a method needs more. Which parameters train is decided here alone, from the names that `attach` returns.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import Section, nearest
 
@@ -29,9 +27,9 @@ NOT_METHODS = ("__init__", "interface", "checkpoint")
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Where a search looks for a field's value: from `low` to `high`, each factor as likely as any other of its size.
+    """The range in which a search looks for a field's value, uniform on a logarithmic scale.
 
-    It stands in the field's annotation; the ranges of all methods span the same factor, so that none is searched more finely.
+    It stands in the field's annotation. The ranges of all methods span the same factor, so that none is searched more finely.
     """
 
     low: float
@@ -42,47 +40,108 @@ class LogUniform:
         return self.low * (self.high / self.low) ** share
 
 
-class Settings(Section):
-    """The fields that every method's `Config` has; a method that has something to train gives `learning_rate` its range."""
+@dataclass(frozen=True)
+class PeftForm:
+    """A method in Hugging Face's PEFT: what adapter_config.json holds, and how PEFT names and shapes the tensors.
+
+    `fields` maps keys of adapter_config.json to fields of the method; `fixed` are keys with one possible value. `linears` maps
+    keys that list linears to the sites listed, or to the field that lists them. `tensors` maps the last part of a parameter's name
+    to PEFT's name for it; `shapes` gives PEFT's shape of the parameter by site, where it is another one.
+    """
+
+    type: str
+    fields: dict[str, str]
+    tensors: dict[str, str]
+    fixed: dict[str, Any] = field(default_factory=dict)
+    linears: dict[str, tuple[str, ...] | str] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Method(Section):
+    """A method and its settings; `attach` and `count` must be defined.
+
+    Class attributes: `SIZE`, the field that a budget is solved for, or None; `STARTS_AS_BASE`, whether the decoder computes the
+    same right after `attach`; `RANDOM`, whether `attach` draws initial weights; `TINY`, the values of all fields but the learning
+    rates with which tests try the method on a decoder of two layers; `PEFT`, its form in Hugging Face's PEFT, or None.
+    """
 
     learning_rate: float = Field(ge=0)
     projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000175, 0.0028)]
 
+    SIZE: ClassVar[str | None] = None
+    STARTS_AS_BASE: ClassVar[bool] = True
+    RANDOM: ClassVar[bool] = True
+    TINY: ClassVar[dict[str, Any]] = {}
+    PEFT: ClassVar[PeftForm | None] = None
+
+    @abstractmethod
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
+        """Put new modules at the decoder's sites; give the full names of the parameters to train."""
+
+    @abstractmethod
+    def count(self, config: DecoderConfig) -> int:
+        """Count the parameters to train on a decoder of these sizes, by the closed formula of the file's docstring."""
+
+    def resized(self, size: int) -> Self:
+        """Give the method with another size; whatever scales with the size is changed with it."""
+        return self.model_copy(update={self.SIZE: size})
+
+    def fold(self, decoder: Decoder, trained: list[str]) -> list[str]:  # noqa: ARG002 - for those that override it
+        """Bring the trained modules into the form that is saved and used; give the names of its parameters.
+
+        A reparametrised prefix, for example, becomes the prefix that it computes.
+        """
+        return trained
+
+    def merge(self, decoder: Decoder) -> None:
+        """Merge the trained modules into the decoder's own weights, as far as the mathematics allows."""
+
+    @classmethod
+    def title(cls) -> str:
+        """Give the method's name: that of its file and its section."""
+        return cls.__module__.rpartition(".")[2]
+
 
 def names() -> list[str]:
-    """List the methods there are: the files of this folder."""
+    """List the methods: the files of this folder."""
     return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in NOT_METHODS)
 
 
-def module(name: str) -> ModuleType:
-    """Import a method by name.
+def method(name: str) -> type[Method]:
+    """Import a method's class by the name of its file.
 
     Raises:
         InputError: there is no such method; gives the nearest name.
+        TypeError: the file does not define exactly one method.
     """
     if name not in names():
         raise InputError(f"unknown method {name!r}{nearest(name, names())}; the methods are {', '.join(names())}")
-    return importlib.import_module(f"vltune.methods.{name}")
+    module = importlib.import_module(f"{__package__}.{name}")
+    classes = [value for value in vars(module).values()
+               if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__]
+    if len(classes) != 1:
+        raise TypeError(f"{module.__file__}: expected one class derived from Method, found {len(classes)}")
+    return classes[0]
 
 
-def attach(decoder: Decoder, name: str, settings: Settings, generator: torch.Generator) -> list[str]:
+def attach(decoder: Decoder, settings: Method, generator: torch.Generator) -> list[str]:
     """Attach a method to a decoder and decide, here alone, which parameters train.
 
     Trained tensors are float32; the others keep their precision and get no gradient.
 
     Returns: the sorted full names of the trained parameters.
     Raises:
-        InputError: the method is unknown, or names a parameter that the decoder does not have, or names one twice.
+        InputError: the method names a parameter that the decoder does not have, or names one twice.
     """
-    trained = sorted(module(name).attach(decoder, settings, generator))
+    trained = sorted(settings.attach(decoder, generator))
     parameters = dict(decoder.named_parameters())
-    unknown = [one for one in trained if one not in parameters]
+    unknown = [name for name in trained if name not in parameters]
     if unknown:
-        raise InputError(f"method {name} wants to train {unknown[0]}, which the decoder does not have")
+        raise InputError(f"method {settings.title()} wants to train {unknown[0]}, which the decoder does not have")
     if len(set(trained)) != len(trained):
-        raise InputError(f"method {name} names a parameter twice")
-    for one, parameter in parameters.items():
-        parameter.requires_grad_(one in set(trained))
+        raise InputError(f"method {settings.title()} names a parameter twice")
+    for name, parameter in parameters.items():
+        parameter.requires_grad_(name in set(trained))
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return trained
@@ -94,37 +153,15 @@ def trained_parameters(decoder: Decoder, trained: list[str]) -> dict[str, nn.Par
     return {name: parameters[name] for name in trained}
 
 
-def has_size(name: str) -> bool:
-    """Whether a method has a size that a budget can be solved for."""
-    return hasattr(module(name), "SIZE")
+def size_range(cls: type[Method]) -> tuple[int, int]:
+    """Give the smallest and the largest value of the field that is a method's size."""
+    bounds = cls.model_fields[cls.SIZE].metadata
+    return next(bound.ge for bound in bounds if hasattr(bound, "ge")), next(bound.le for bound in bounds if hasattr(bound, "le"))
 
 
-def size_of(name: str) -> tuple[str, int, int]:
-    """Give the field that is a method's size, with its smallest and largest value."""
-    field = module(name).SIZE
-    bounds = module(name).Config.model_fields[field].metadata
-    return field, next(one.ge for one in bounds if hasattr(one, "ge")), next(one.le for one in bounds if hasattr(one, "le"))
-
-
-def searchable(name: str) -> dict[str, LogUniform]:
+def searchable(cls: type[Method]) -> dict[str, LogUniform]:
     """Give the fields of a method that a search may set, with their ranges."""
-    return {field: one for field, content in module(name).Config.model_fields.items() for one in content.metadata
-            if isinstance(one, LogUniform)}
-
-
-def resize(name: str, settings: Settings, size: int) -> Settings:
-    """Give a method another size; what belongs to the size goes with it."""
-    method = module(name)
-    return method.resize(settings, size) if hasattr(method, "resize") else settings.model_copy(update={method.SIZE: size})
-
-
-def fold(decoder: Decoder, name: str, trained: list[str]) -> list[str]:
-    """Bring a method into the form that is saved and used (a reparametrised prefix becomes the prefix itself).
-
-    Returns: the sorted names of the tensors that make up the method then; `trained` where nothing is to fold.
-    """
-    method = module(name)
-    return sorted(method.fold(decoder)) if hasattr(method, "fold") else trained
+    return {name: mark for name, content in cls.model_fields.items() for mark in content.metadata if isinstance(mark, LogUniform)}
 
 
 def replace(decoder: Decoder, name: str, new: nn.Module) -> None:

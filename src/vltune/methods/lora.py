@@ -6,36 +6,19 @@ Trained parameters: layers * rank * sum over targets of (inputs + outputs).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Method, PeftForm, replace, uniform
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.pipeline.errors import InputError
 
-PEFT_TYPE = "LORA"  # what Hugging Face's PEFT calls it; model/huggingface_peft.py knows its form
-SIZE = "rank"
 SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
-
-
-class Config(Settings):
-    """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
-
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
-    rank: int = Field(ge=1, le=1024)
-    alpha: float = Field(gt=0)
-    dropout: float = Field(ge=0, lt=1)
-    targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
-
-
-def resize(settings: Config, rank: int) -> Config:
-    """Give another rank, and the alpha that keeps alpha / rank."""
-    return settings.model_copy(update={"rank": rank, "alpha": settings.alpha / settings.rank * rank})
 
 
 class LoraLinear(nn.Module):
@@ -63,33 +46,50 @@ class LoraLinear(nn.Module):
         return self.base
 
 
-def count(config: DecoderConfig, settings: Config) -> int:
-    """Count what is trained, by the formula above."""
-    return config.layers * settings.rank * sum(sum(config.linears[site]) for site in sites(config, settings))
+class Lora(Method):
+    """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
+    rank: int = Field(ge=1, le=1024)
+    alpha: float = Field(gt=0)
+    dropout: float = Field(ge=0, lt=1)
+    targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
 
-def sites(config: DecoderConfig, settings: Config) -> list[str]:
-    """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
-    absent = [site for site in settings.targets if site not in config.linears]
-    if absent:
-        raise InputError(f"lora.targets holds '{absent[0]}', which this decoder does not have")
-    return sorted(set(settings.targets))
+    SIZE: ClassVar = "rank"
+    TINY: ClassVar = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]}
+    PEFT: ClassVar = PeftForm(
+        "LORA", {"r": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout"},
+        {"a": "lora_A.weight", "b": "lora_B.weight"}, {"bias": "none", "use_dora": False}, {"target_modules": "targets"})
+    LAYER: ClassVar = LoraLinear
 
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
+        """Replace every target linear of every layer."""
+        trained = []
+        for i in range(len(decoder.blocks)):
+            for site in self.sites(decoder.config):
+                name = f"blocks.{i}.{SITES[site]}.{site}"
+                layer = self.LAYER(decoder.get_submodule(name), self.rank, self.alpha, self.dropout, generator)
+                replace(decoder, name, layer)
+                trained += [f"{name}.{part}" for part, _ in layer.named_parameters(recurse=False)]
+        return trained
 
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
-    """Replace every target linear of every layer."""
-    trained = []
-    for i in range(len(decoder.blocks)):
-        for site in sites(decoder.config, settings):
-            name = f"blocks.{i}.{SITES[site]}.{site}"
-            base = decoder.get_submodule(name)
-            replace(decoder, name, LoraLinear(base, settings.rank, settings.alpha, settings.dropout, generator))
-            trained += [f"{name}.a", f"{name}.b"]
-    return trained
+    def count(self, config: DecoderConfig) -> int:
+        """Count what is trained, by the formula above."""
+        return config.layers * self.rank * sum(sum(config.linears[site]) for site in self.sites(config))
 
+    def sites(self, config: DecoderConfig) -> list[str]:
+        """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
+        absent = [site for site in self.targets if site not in config.linears]
+        if absent:
+            raise InputError(f"{self.title()}.targets holds '{absent[0]}', which this decoder does not have")
+        return sorted(set(self.targets))
 
-def merge(decoder: Decoder) -> None:
-    """Turn every LoRA layer back into a plain linear with the update added to its weight."""
-    for name, part in list(decoder.named_modules()):
-        if isinstance(part, LoraLinear):
-            replace(decoder, name, part.merged())
+    def resized(self, size: int) -> Self:
+        """Give another rank, and the alpha that keeps alpha / rank."""
+        return self.model_copy(update={"rank": size, "alpha": self.alpha / self.rank * size})
+
+    def merge(self, decoder: Decoder) -> None:
+        """Turn every LoRA layer back into a plain linear with the update added to its weight."""
+        for name, layer in list(decoder.named_modules()):
+            if isinstance(layer, LoraLinear):
+                replace(decoder, name, layer.merged())

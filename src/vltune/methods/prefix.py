@@ -10,29 +10,18 @@ layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_dim), folded to
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Settings, replace, uniform
+from vltune.methods.interface import LogUniform, Method, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
-SIZE = "length"
 
-
-class Config(Settings):
-    """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
-
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0125, 0.2)]
-    length: int = Field(ge=1, le=4096)
-    reparametrization: int = Field(ge=0, le=65536)
-    scale: float = Field(gt=0)  # standard deviation of the start; has no effect with reparametrization
-
-
-class Prefix(nn.Module):
+class KeyValuePrefix(nn.Module):
     """Keys and values [g, p, e] that every token of the layer may look at."""
 
     def __init__(self, length: int, kv_heads: int, head_dim: int, scale: float, generator: torch.Generator) -> None:
@@ -53,7 +42,7 @@ class Prefix(nn.Module):
         return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2), bias
 
 
-class ReparametrizedPrefix(Prefix):
+class ReparametrizedPrefix(KeyValuePrefix):
     """A prefix that is computed from a small network while it is trained."""
 
     def __init__(self, length: int, kv_heads: int, head_dim: int, hidden: int, generator: torch.Generator) -> None:
@@ -72,43 +61,53 @@ class ReparametrizedPrefix(Prefix):
         both = F.linear(hidden, self.outer, self.outer_bias).view(self.shape).permute(1, 2, 0, 3)  # [2, g, p, e]
         return both[0], both[1]
 
-    def folded(self) -> Prefix:
+    def folded(self) -> KeyValuePrefix:
         """Give a plain prefix with the keys and values of this moment."""
         keys, values = (part.detach().clone() for part in self.pair())
-        plain = Prefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
+        plain = KeyValuePrefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
         plain.keys, plain.values = nn.Parameter(keys), nn.Parameter(values)
         return plain
 
 
-def count(config: DecoderConfig, settings: Config) -> int:
-    """Count what is trained, by the formulas above."""
-    pair, hidden = 2 * config.kv_heads * config.head_dim, settings.reparametrization
-    if hidden:
-        return config.layers * (settings.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
-    return config.layers * settings.length * pair
+class Prefix(Method):
+    """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
 
+    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0125, 0.2)]
+    length: int = Field(ge=1, le=4096)
+    reparametrization: int = Field(ge=0, le=65536)
+    scale: float = Field(gt=0)  # standard deviation of the initial values; has no effect with reparametrization
 
-def attach(decoder: Decoder, settings: Config, generator: torch.Generator) -> list[str]:
-    """Put a prefix in front of every layer's keys and values."""
-    config, hidden = decoder.config, settings.reparametrization
-    trained = []
-    for i in range(len(decoder.blocks)):
+    SIZE: ClassVar = "length"
+    STARTS_AS_BASE: ClassVar = False
+    TINY: ClassVar = {"length": 3, "reparametrization": 0, "scale": 0.1}
+
+    def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
+        """Put a prefix in front of every layer's keys and values."""
+        config, hidden = decoder.config, self.reparametrization
+        trained = []
+        for i in range(len(decoder.blocks)):
+            if hidden:
+                layer = ReparametrizedPrefix(self.length, config.kv_heads, config.head_dim, hidden, generator)
+            else:
+                layer = KeyValuePrefix(self.length, config.kv_heads, config.head_dim, self.scale, generator)
+            name = f"blocks.{i}.attention.prefix"
+            replace(decoder, name, layer)
+            trained += [f"{name}.{part}" for part, _ in layer.named_parameters()]
+        return trained
+
+    def count(self, config: DecoderConfig) -> int:
+        """Count what is trained, by the formulas above."""
+        pair, hidden = 2 * config.kv_heads * config.head_dim, self.reparametrization
         if hidden:
-            part: Prefix = ReparametrizedPrefix(settings.length, config.kv_heads, config.head_dim, hidden, generator)
-        else:
-            part = Prefix(settings.length, config.kv_heads, config.head_dim, settings.scale, generator)
-        name = f"blocks.{i}.attention.prefix"
-        replace(decoder, name, part)
-        trained += [f"{name}.{one}" for one, _ in part.named_parameters()]
-    return trained
+            return config.layers * (self.length * hidden + hidden * hidden + hidden + (hidden + 1) * pair)
+        return config.layers * self.length * pair
 
-
-def fold(decoder: Decoder) -> list[str]:
-    """Replace every reparametrised prefix by the prefix that it computes; name the parameters that are then there."""
-    names = []
-    for name, part in list(decoder.named_modules()):
-        if isinstance(part, ReparametrizedPrefix):
-            replace(decoder, name, part.folded())
-        if isinstance(part, Prefix):
-            names += [f"{name}.keys", f"{name}.values"]
-    return names
+    def fold(self, decoder: Decoder, trained: list[str]) -> list[str]:  # noqa: ARG002 - all prefixes are trained
+        """Replace every reparametrised prefix by the prefix that it computes; name the parameters that are then there."""
+        names = []
+        for name, layer in list(decoder.named_modules()):
+            if isinstance(layer, ReparametrizedPrefix):
+                replace(decoder, name, layer.folded())
+            if isinstance(layer, KeyValuePrefix):
+                names += [f"{name}.keys", f"{name}.values"]
+        return sorted(names)

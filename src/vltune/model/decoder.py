@@ -4,7 +4,9 @@ A block is   x = x + after_attention(attention(norm(x)));   x = x + after_mlp(ml
 and offers the sites where a method may put its modules:
   1. the named linears attention.{q,k,v,o} and mlp.{gate,up,down} (GPT-2 has no gate);
   2. `after_attention` and `after_mlp`, the identity unless a method replaces them;
-  3. `attention.prefix`, which puts keys and values in front of those of the tokens.
+  3. `attention.prefix`, which puts keys and values in front of those of the tokens;
+  4. `prompt`, which puts embeddings in front of a sequence, before the image tokens. Whoever begins a sequence applies it once
+     (`VisionLanguageModel.embed_images`), so that the blocks, the cache and the positions need not know of it.
 Nothing else in here knows of methods. Shapes: b batch, t tokens, s all tokens seen so far, d width.
 """
 
@@ -116,6 +118,16 @@ class Block(nn.Module):
         return x + self.after_mlp(self.mlp(self.mlp_norm(x)))
 
 
+class NoPrompt(nn.Module):
+    """The off state of the prompt site: the sequence passes unchanged."""
+
+    length = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return embeddings [b, t, d] as they came."""
+        return x
+
+
 class Decoder(nn.Module):
     """A causal language model from embeddings to hidden states; `logits` is the tied output layer."""
 
@@ -124,6 +136,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary, config.width)
+        self.prompt: nn.Module = NoPrompt()
         self.position = None if config.rope_base else nn.Embedding(config.positions, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = Norm(config.width, config.norm_epsilon, config.rms)

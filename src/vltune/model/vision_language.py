@@ -18,8 +18,14 @@ class VisionLanguageModel(nn.Module):
         self.projector, self.decoder, self.dtype = projector, decoder, dtype
 
     def embed_images(self, features: Tensor) -> Tensor:
-        """Map image features [b, k, w] to image tokens [b, k, d] in the compute precision."""
-        return self.projector(features).to(self.dtype)
+        """Map image features [b, k, w] to the beginning of a sequence [b, m, d] in the compute precision: image tokens, behind the
+        embeddings of the decoder's prompt site."""
+        return self.decoder.prompt(self.projector(features).to(self.dtype))
+
+    @property
+    def image_tokens(self) -> int:
+        """The number m of positions in front of the text."""
+        return self.decoder.prompt.length + self.projector.tokens
 
     def forward(self, features: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor, sources: Tensor) -> Tensor:
         """Score the vocabulary at the chosen places.

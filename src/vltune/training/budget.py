@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from vltune.methods import interface
+from vltune.methods.interface import Method, size_range
 from vltune.model.decoder import DecoderConfig
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import Section
@@ -23,8 +23,8 @@ class Budget(Section):
 
 
 def solve(
-    method: str, settings: interface.Settings, config: DecoderConfig, budget: Budget | None
-) -> tuple[interface.Settings, dict[str, Any] | None]:
+    settings: Method, config: DecoderConfig, budget: Budget | None
+) -> tuple[Method, dict[str, Any] | None]:
     """Give a method the size whose count of trained parameters is nearest to the budget; the projector is not counted.
 
     Args: budget, None for a method without a size, which keeps its settings, as all do where the section asks for nothing.
@@ -34,13 +34,13 @@ def solve(
     Raises:
         InputError: both forms of a budget are given, or no size comes within the tolerance; says the nearest sizes.
     """
-    target = None if budget is None else _target(config, budget)
+    method, target = settings.title(), None if budget is None else _target(config, budget)
     if budget is None or target is None:
         return settings, None
-    count, (field, smallest, largest) = interface.module(method).count, interface.size_of(method)
+    smallest, largest = size_range(type(settings))
 
     def count_at(size: int) -> int:
-        return count(config, interface.resize(method, settings, size))
+        return settings.resized(size).count(config)
 
     above = min(largest, smallest + bisect_left(range(smallest, largest + 1), target, key=count_at))
     near = [size for size in (above - 1, above) if size >= smallest]
@@ -49,9 +49,9 @@ def solve(
     if abs(deviation) > budget.tolerance:
         sizes = " and ".join(f"{one} ({count_at(one):,} parameters, {count_at(one) / target - 1:+.1%})" for one in near)
         raise InputError(f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance {budget.tolerance:g}: the "
-                         f"nearest for {method}.{field} is {sizes}; change the budget, the tolerance, or what else {method} is made of")
-    return interface.resize(method, settings, size), {
-        "target_parameters": target, "size": {field: size}, "parameters": count_at(size), "deviation": round(deviation, 6)}
+                         f"nearest for {method}.{settings.SIZE} is {sizes}; change the budget, the tolerance, or what else {method} is made of")
+    return settings.resized(size), {
+        "target_parameters": target, "size": {settings.SIZE: size}, "parameters": count_at(size), "deviation": round(deviation, 6)}
 
 
 def _target(config: DecoderConfig, budget: Budget) -> int | None:

@@ -93,7 +93,7 @@ class Trainer:
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
         bar = tqdm(batches, name, s.steps, initial=self.state.step, mininterval=2, unit="step")
         for picked in bar:
-            batch = collate([one.texts for one in picked], self.vlm.projector.tokens)
+            batch = collate([one.texts for one in picked], self.vlm.image_tokens)
             with meter.step(sum(len(one.texts) for one in picked), self.device):
                 loss = self._step(picked, batch, features)
             self.state.step += 1
@@ -141,7 +141,7 @@ class Trainer:
         total, tokens = 0.0, 0
         for start in range(0, len(val), 32):
             picked = [Example(one.image_id, one.texts[:1]) for one in val[start:start + 32]]
-            batch = collate([one.texts for one in picked], self.vlm.projector.tokens)
+            batch = collate([one.texts for one in picked], self.vlm.image_tokens)
             total += self._loss(picked, batch, features).item()
             tokens += len(batch.labels)
         loss = total / tokens

@@ -15,6 +15,7 @@ from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint, interface
+from vltune.methods.interface import Method
 from vltune.model.loading import read_config
 from vltune.model.precision import choose_device, choose_dtype, deterministic, device_name
 from vltune.model.vision_language import VisionLanguageModel
@@ -72,13 +73,13 @@ class TrainedRun:
     state: ResumeState
 
 
-def train_stage(method: str, settings: interface.Settings, task: str, seed: int, recipe: Train, budget: Budget | None) -> None:
+def train_stage(method: str, settings: Method, task: str, seed: int, recipe: Train, budget: Budget | None) -> None:
     """Train one method on one task with one seed; write models/, plots/curves/ and data/resources/.
 
     Raises:
         InputError: no size reaches the budget, or as `train` does.
     """
-    sized, solved = budgets.solve(method, settings, read_config(DECODER / "config.json"), budget)
+    sized, solved = budgets.solve(settings, read_config(DECODER / "config.json"), budget)
     curve = paths.curve(method, task, seed)
     trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}",
                     lambda rows: write_table(curve, rows, COLUMNS, "	"))
@@ -89,7 +90,7 @@ def train_stage(method: str, settings: interface.Settings, task: str, seed: int,
 
 
 def train(
-    method: str, settings: interface.Settings, task: str, seed: int, recipe: Train, run: str,
+    method: str, settings: Method, task: str, seed: int, recipe: Train, run: str,
     write_curve: Callable[[list[dict[str, Any]]], None]
 ) -> TrainedRun:
     """Train one method from the aligned start, watched by the audit; `run` names the folder in .work that keeps the state.
@@ -106,9 +107,10 @@ def train(
     vlm = checkpoint.begin(paths.checkpoint(paths.START, task, 0), DECODER, base, dtype)
     decoder, of_decoder = vlm.decoder, sum(p.numel() for p in vlm.decoder.parameters())
     audit = Audit(decoder)
-    names = interface.attach(decoder, method, settings, torch.Generator().manual_seed(derive(seed, f"initial weights of {method}")))
+    generator = torch.Generator().manual_seed(derive(seed, f"initial weights of {method}"))
+    names = interface.attach(decoder, settings, generator)
     trained = interface.trained_parameters(decoder, names)
-    count = interface.module(method).count(decoder.config, settings)
+    count = settings.count(decoder.config)
     audit.attached(decoder, trained, count)
     params = fingerprint([method, settings.model_dump(), recipe.model_dump()])
     trainer = Trainer(vlm, trained, _schedule(settings, recipe, seed), device)
@@ -116,7 +118,7 @@ def train(
         meter = trainer.run(train_split.examples, train_split.features, val_split.examples, val_split.features, state,
                             write_curve, f"{method} {task} seed {seed}")
         audited = audit.finished(decoder, trainer.parameters, trainer.optimizer.state, trainer.state.step, trainer.state.best_step)
-    return TrainedRun(vlm, interface.fold(decoder, method, names), {
+    return TrainedRun(vlm, settings.fold(decoder, names), {
         "method": method, "attach": method, "task": task, "seed": seed, "step": trainer.state.best_step,
         "val_loss": round(trainer.state.best_loss, 6), "settings": settings.model_dump(), "params": params, "base": base,
         "precision": str(dtype).removeprefix("torch."), "trained_parameters": count, "trained_share": count / of_decoder,
@@ -124,7 +126,7 @@ def train(
     }, meter.summary(device) | {"environment": describe(torch.get_num_threads(), device_name(device))}, state)
 
 
-def _schedule(settings: interface.Settings, recipe: Train, seed: int) -> Schedule:
+def _schedule(settings: Method, recipe: Train, seed: int) -> Schedule:
     return Schedule(learning_rate=settings.learning_rate, projector_learning_rate=settings.projector_learning_rate, seed=seed,
                     **recipe.model_dump(exclude={"precision"}))
 

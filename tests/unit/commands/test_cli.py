@@ -96,7 +96,7 @@ def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
     (["merge", "new", "--method", "adapter"], "adapter cannot be merged: it adds tensors that no weight of the decoder can take up"),
     (["merge", "new", "--method", "prefix"], "prefix cannot be merged: it adds tensors that no weight of the decoder can take up"),
     (["merge", "new", "--method", "connector"], "nothing of the decoder was trained, so there is nothing to merge"),
-    (["export", "new", "--method", "full"], "full has no form in Hugging Face's PEFT that computes the same; lora has one"),
+    (["export", "new", "--method", "full"], "full has no form in Hugging Face's PEFT that computes the same; those that have one: lora"),
     (["export", "photos", "--method", "lora"], "photos: is not empty"),
     (["import", "elsewhere", "new"], "adapter_config.json: no such file"),
     (["import", "elsewhere", "photos"], "photos: is not empty"),

@@ -31,22 +31,22 @@ def test_best_of_k_is_the_mean_of_all_draws(losses: list[float]) -> None:
 
 
 def test_every_method_is_searched_over_the_same_factor() -> None:
-    factors = {round(one.high / one.low, 9) for name in interface.names() for one in interface.searchable(name).values()}
+    factors = {round(one.high / one.low, 9) for name in interface.names() for one in interface.searchable(interface.method(name)).values()}
     assert len(factors) == 1
-    assert all(set(interface.searchable(name)) <= set(read(ROOT / "params.yaml")[name]) for name in interface.names())
-    assert all("learning_rate" in interface.searchable(name) for name in interface.names() if name != "connector")
+    assert all(set(interface.searchable(interface.method(name))) <= set(read(ROOT / "params.yaml")[name]) for name in interface.names())
+    assert all("learning_rate" in interface.searchable(interface.method(name)) for name in interface.names() if name != "connector")
 
 
 def test_draws_lie_in_their_ranges_at_the_same_place_and_depend_on_the_number_alone() -> None:
     first, again = ([search.draw("lora", trial, 0) for trial in range(40)] for _ in range(2))
     assert first == again
     assert len({one["learning_rate"] for one in first}) == 40
-    for name, where in interface.searchable("lora").items():
+    for name, where in interface.searchable(interface.method("lora")).items():
         values = sorted(one[name] for one in first)
         assert where.low <= values[0] < 3 * where.low
         assert where.high / 3 < values[-1] <= where.high
     full = [search.draw("full", trial, 0) for trial in range(40)]
-    ratio = interface.searchable("lora")["learning_rate"].low / interface.searchable("full")["learning_rate"].low
+    ratio = interface.searchable(interface.method("lora"))["learning_rate"].low / interface.searchable(interface.method("full"))["learning_rate"].low
     ratios = [one["learning_rate"] / other["learning_rate"] for one, other in zip(first, full, strict=True)]
     assert ratios == pytest.approx([ratio] * 40, rel=0.01)
     assert search.draw("lora", 0, 1) != first[0]

@@ -39,11 +39,11 @@ def test_together_equals_alone(tiny: Path) -> None:
     features = torch.randn(2, 3, 8)
     texts = [[Text((), [10, 11, 2]), Text([40], [50, 2])], [Text((), [9, 2])]]
     with torch.no_grad():
-        batch = collate(texts, vlm.projector.tokens)
+        batch = collate(texts, vlm.image_tokens)
         together = vlm(features, batch.tokens, batch.positions, batch.mask, batch.sources)
         alone = []
         for i, row in enumerate(texts):
             for text in row:
-                one = collate([[text]], vlm.projector.tokens)
+                one = collate([[text]], vlm.image_tokens)
                 alone.append(vlm(features[i:i + 1], one.tokens, one.positions, one.mask, one.sources))
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)

@@ -24,8 +24,8 @@ def saved(tiny: Path, tmp_path: Path) -> Path:
     from vltune.pipeline.params import check
 
     vlm = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32)
-    settings = check(interface.module("lora").Config, "lora", LORA)
-    names = interface.attach(vlm.decoder, "lora", settings, torch.Generator().manual_seed(0))
+    settings = check(interface.method("lora"), "lora", LORA)
+    names = interface.attach(vlm.decoder, settings, torch.Generator().manual_seed(0))
     checkpoint.write(tmp_path / "run", checkpoint.tensors_of(vlm, names), {
         "attach": "lora", "settings": LORA, "base": checkpoint.base_of(tiny / "decoder", SIGNATURE)})
     return tmp_path / "run"

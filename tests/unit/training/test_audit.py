@@ -63,12 +63,12 @@ def watched(tiny: Path) -> tuple:
     """A decoder with LoRA in it, and the audit that has seen it loaded."""
     decoder = load_decoder(tiny / "decoder")
     audit = Audit(decoder)
-    names = interface.attach(decoder, "lora", LORA, torch.Generator().manual_seed(0))
+    names = interface.attach(decoder, LORA, torch.Generator().manual_seed(0))
     return decoder, audit, interface.trained_parameters(decoder, names)
 
 
 def count(decoder) -> int:
-    return interface.module("lora").count(decoder.config, LORA)
+    return LORA.count(decoder.config)
 
 
 def finished(decoder, audit, trained, moment: float = 1.0) -> dict:
@@ -138,7 +138,7 @@ def test_a_tensor_without_a_gradient_fails_before_the_first_step(monkeypatch: py
     decoder = load_decoder(Path("data/base/decoder"))
     with pytest.raises(InputError, match=r"audit: norm\.weight is said to be trained, but gets no gradient"):
         check_gradients({"norm.weight": decoder.norm.weight})
-    monkeypatch.setattr(interface.module("lora").LoraLinear, "forward", lambda self, x: self.base(x))
+    monkeypatch.setattr(interface.method("lora").LAYER, "forward", lambda self, x: self.base(x))
     with pytest.raises(InputError, match=r"decoder\.blocks\.0\.attention\.q\.a is said to be trained, but gets no gradient"):
         fit("lora")
     assert not paths.checkpoint("lora", "caption", 0).exists()

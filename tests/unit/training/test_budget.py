@@ -19,19 +19,19 @@ from vltune.training.train import train_stage
 
 SMOLLM2 = DecoderConfig(vocabulary=49152, width=576, layers=30, heads=9, kv_heads=3, head_dim=64, mlp_width=1536, norm_epsilon=1e-5,
                 positions=8192, rope_base=1e5, gated=True, rms=True, bias=False)
-SIZED = [name for name in interface.names() if interface.has_size(name)]
+SIZED = [name for name in interface.names() if interface.method(name).SIZE]
 
 
 def budget(**change: object) -> Budget:
     return check(Budget, "budget", {"trained_share": None, "trained_parameters": None, "tolerance": 0.25} | change)
 
 
-def committed(method: str, **change: object) -> interface.Settings:
-    return check(interface.module(method).Config, method, read()[method] | change)
+def committed(method: str, **change: object) -> interface.Method:
+    return check(interface.method(method), method, read()[method] | change)
 
 
-def solved(method: str, wanted: Budget, **change: object) -> tuple[interface.Settings, dict]:
-    return budgets.solve(method, committed(method, **change), SMOLLM2, wanted)
+def solved(method: str, wanted: Budget, **change: object) -> tuple[interface.Method, dict]:
+    return budgets.solve(committed(method, **change), SMOLLM2, wanted)
 
 
 def test_the_shape_is_that_of_the_default_decoder() -> None:
@@ -43,10 +43,9 @@ def test_a_share_gives_the_nearest_size(method: str, size: dict) -> None:
     settings, record = solved(method, budget(trained_share=0.005))
     assert record["size"] == size
     assert record["target_parameters"] == 672_575
-    count = interface.module(method).count
-    assert record["parameters"] == count(SMOLLM2, settings)
+    assert record["parameters"] == settings.count(SMOLLM2)
     assert record["deviation"] == pytest.approx(record["parameters"] / 672_575 - 1, abs=1e-6)
-    misses = [abs(count(SMOLLM2, interface.resize(method, settings, size)) - 672_575) for size in range(1, 200)]
+    misses = [abs(settings.resized(size).count(SMOLLM2) - 672_575) for size in range(1, 200)]
     assert abs(record["parameters"] - 672_575) == min(misses)
 
 
@@ -60,7 +59,7 @@ def test_the_sweep_of_the_readme_is_possible(method: str, share: float) -> None:
 @pytest.mark.parametrize("method", SIZED)
 def test_a_number_that_a_size_has_is_met_exactly(method: str) -> None:
     own = committed(method)
-    count = interface.module(method).count(SMOLLM2, own)
+    count = own.count(SMOLLM2)
     settings, record = solved(method, budget(trained_parameters=count, tolerance=0.0))
     assert settings == own
     assert record["deviation"] == 0
@@ -80,7 +79,7 @@ def test_a_longer_reparametrised_prefix_counts_its_network() -> None:
 
 @pytest.mark.parametrize("method", [name for name in interface.names() if name not in SIZED])
 def test_methods_without_a_size_are_exempt(method: str) -> None:
-    assert budgets.solve(method, committed(method), SMOLLM2, None) == (committed(method), None)
+    assert budgets.solve(committed(method), SMOLLM2, None) == (committed(method), None)
 
 
 def test_no_budget_leaves_the_sizes_as_they_are() -> None:

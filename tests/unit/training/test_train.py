@@ -44,8 +44,8 @@ def parts(tmp_path: Path) -> tuple[Features, list[Example]]:
 
 def build(base: Path, change: Schedule) -> tuple[Trainer, list[str]]:
     vlm = checkpoint.build(base / "decoder", 4, 32, 5, 2, torch.float32)
-    settings = check(interface.module("lora").Config, "lora", LORA)
-    names = interface.attach(vlm.decoder, "lora", settings, torch.Generator().manual_seed(0))
+    settings = check(interface.method("lora"), "lora", LORA)
+    names = interface.attach(vlm.decoder, settings, torch.Generator().manual_seed(0))
     return Trainer(vlm, interface.trained_parameters(vlm.decoder, names), change, torch.device("cpu")), names
 
 
