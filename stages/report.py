@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune.comparison.runs import values
+from vltune.comparison.runs import compared, values
 from vltune.pipeline import environment
 from vltune.pipeline.process import die_with_parent, run
 from vltune.report.report import report
@@ -14,7 +14,7 @@ from vltune.report.report import report
 def main() -> None:
     """Write the tables and environment.json of metrics/, plots/*.{json,png} and plots/report.html."""
     die_with_parent()
-    for missing in report(values("methods"), values("tasks"), values("seeds", int)):
+    for missing in report(compared(), values("tasks"), values("seeds", int)):
         sys.stderr.write(f"missing, left out of the report: {missing}\n")
     environment.gather()
 

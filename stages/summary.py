@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
 
-from vltune.comparison.runs import values
+from vltune.comparison.runs import compared, values
 from vltune.comparison.summary import summarize
 from vltune.pipeline.params import choice
 from vltune.pipeline.process import die_with_parent, run
@@ -14,7 +14,7 @@ from vltune.pipeline.process import die_with_parent, run
 def main() -> None:
     """Write metrics/summary.json and metrics/cost.json."""
     die_with_parent()
-    summarize(choice("method", values("methods")), values("tasks"), values("seeds", int))
+    summarize(choice("method", compared()), values("tasks"), values("seeds", int))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vltune.comparison.compare import Comparison, compare
-from vltune.comparison.runs import Run, collect, read_result, values
+from vltune.comparison.runs import Run, collect, compared, read_result, values
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import choice_of
 from vltune.report import tables, text
@@ -27,7 +27,7 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     if results:
         runs, missing = given(results), []
     else:
-        asked = [values("methods", path=root / "params.yaml"), values("tasks", path=root / "params.yaml")]
+        asked = [compared(root / "params.yaml"), values("tasks", path=root / "params.yaml")]
         if task is not None:
             asked[1] = [choice_of("unknown task", task, asked[1])]
         runs, missing = collect(*asked, values("seeds", int, root / "params.yaml"), root)

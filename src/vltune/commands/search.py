@@ -12,7 +12,7 @@ from dvc.utils.serialize import modify_yaml
 from tqdm import tqdm
 
 from vltune.commands import output
-from vltune.comparison.runs import values
+from vltune.comparison.runs import compared
 from vltune.comparison.trials import read_trials, summaries, summary, write_trials
 from vltune.methods import interface
 from vltune.methods.checkpoint import base_of
@@ -81,7 +81,7 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
         InputError: the input is wrong, nothing is there to train on, or the table holds trials of another kind.
     """
     choice_of("unknown task", task, TASKS)
-    asked = methods or values("methods")
+    asked = methods or compared()
     start = paths.checkpoint(START, task, 0) / "checkpoint.json"
     if not start.is_file():
         raise InputError(f"{start}: no such file; make data and start with `dvc repro align`, in the root of the repository")

@@ -89,6 +89,19 @@ def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) ->
     return found
 
 
+def compared(path: Path = PARAMS) -> list[str]:
+    """Read which methods are compared: those of `methods` and of `extra_methods`, which may be empty or absent.
+
+    Raises:
+        InputError: as `values`, or a method stands in both lists.
+    """
+    methods, extra = values("methods", path=path), values("extra_methods", path=path) if read(path).get("extra_methods") else []
+    twice = [name for name in extra if name in methods]
+    if twice:
+        raise InputError(f"{path}: '{twice[0]}' is in 'methods' and in 'extra_methods'; take it out of one of them")
+    return methods + extra
+
+
 def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple[str, str, int]]:
     """List the runs that there should be, as (method, task, seed), in the order of every table: the start comes last."""
     return [(method, task, seed) for task in tasks
