@@ -108,6 +108,7 @@ def test_count_is_the_number_of_trained_parameters(tiny: Path, name: str, extra:
     expected = {"lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16, "connector": 0,
                 "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16)}
     key = "-".join((name, *extra))
+    expected |= {"ia3": 2 * (2 * 16 + 64), "norm": 2 * 2 * 32, "prompt": 3 * 32, "dora": expected["lora"] + 2 * (32 + 16 + 32)}
     assert counted == expected.get(key, counted)
 
 

@@ -40,15 +40,16 @@ def inputs(vocabulary: int) -> torch.Tensor:
 
 @torch.inference_mode()
 def ours(vlm: VisionLanguageModel, tokens: torch.Tensor) -> torch.Tensor:
-    b, t = tokens.shape
-    mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
     decoder = vlm.decoder
-    return decoder.logits(decoder(decoder.embed(tokens, torch.float32), torch.arange(t).expand(b, t), mask))
+    x = decoder.prompt(decoder.embed(tokens, torch.float32))
+    b, t = x.shape[:2]
+    mask = torch.ones(t, t, dtype=torch.bool).tril().expand(b, 1, t, t)
+    return decoder.logits(decoder(x, torch.arange(t).expand(b, t), mask)[:, t - tokens.shape[1]:])
 
 
 @torch.inference_mode()
 def theirs(model: torch.nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    return model.eval()(input_ids=tokens).logits
+    return model.eval()(input_ids=tokens).logits[:, -tokens.shape[1]:]  # without those of virtual tokens
 
 
 def base_model(root: Path, folder: Path) -> transformers.PreTrainedModel:
@@ -58,7 +59,7 @@ def base_model(root: Path, folder: Path) -> transformers.PreTrainedModel:
     return transformers.AutoModelForCausalLM.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("method", ["lora", "full", "ia3", "norm", "dora"])
 def test_transformers_loads_the_merged_decoder(root: Path, tmp_path: Path, method: str) -> None:
     merge.main(tmp_path / "merged", method, "caption", 0, root)
     model, said = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
@@ -94,43 +95,70 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     assert torch.equal(theirs(second, inputs(101)), theirs(first, inputs(101)))
 
 
-def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, vlm: VisionLanguageModel) -> None:
-    peft_command.export(tmp_path / "adapter", "lora", "caption", 0, root)
+EXPORTED = [name for name in interface.names() if interface.method(name).PEFT]
+
+
+@pytest.mark.parametrize("method", EXPORTED)
+def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, method: str) -> None:
+    peft_command.export(tmp_path / "adapter", method, "caption", 0, root)
     base = base_model(root, tmp_path / "base")
+    vlm = inference.Base(root, "float32").vlm(method, "caption", 0)
     tokens = inputs(vlm.decoder.config.vocabulary)
     before = theirs(base, tokens)
     model = peft.PeftModel.from_pretrained(base, tmp_path / "adapter")
     torch.testing.assert_close(theirs(model, tokens), ours(vlm, tokens), **TOLERANCE)
     assert not torch.allclose(theirs(model, tokens), before, atol=0.1)
-    merged = model.merge_and_unload()
-    merge.main(tmp_path / "merged", "lora", "caption", 0, root)
+
+
+@pytest.mark.parametrize("method", ["lora", "ia3", "dora"])
+def test_merged_by_peft_and_here_the_weights_are_equal(root: Path, tmp_path: Path, method: str) -> None:
+    peft_command.export(tmp_path / "adapter", method, "caption", 0, root)
+    merged = peft.PeftModel.from_pretrained(base_model(root, tmp_path / "base"), tmp_path / "adapter").merge_and_unload()
+    merge.main(tmp_path / "merged", method, "caption", 0, root)
     again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
-    for (name, one), (_, other) in zip(merged.named_parameters(), again.named_parameters(), strict=True):
-        torch.testing.assert_close(one, other, msg=name, **TOLERANCE)
+    for (name, parameter), (_, other) in zip(merged.named_parameters(), again.named_parameters(), strict=True):
+        torch.testing.assert_close(parameter, other, msg=name, **TOLERANCE)
 
 
-def adapter_of_peft(base: transformers.PreTrainedModel, folder: Path) -> torch.nn.Module:
-    """An adapter that peft made, with random tensors."""
-    made = peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=["k_proj", "o_proj", "gate_proj"], task_type="CAUSAL_LM")
+LINEARS = ["k_proj", "o_proj", "gate_proj"]
+MADE_BY_PEFT = {
+    "lora": (peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=LINEARS, task_type="CAUSAL_LM"),
+             {"rank": 3, "alpha": 7.0, "dropout": 0.1, "targets": ["k", "o", "gate"]}),
+    "dora": (peft.LoraConfig(r=3, lora_alpha=7, use_dora=True, target_modules=LINEARS, task_type="CAUSAL_LM"),
+             {"rank": 3, "alpha": 7.0, "dropout": 0.0, "targets": ["k", "o", "gate"]}),
+    "ia3": (peft.IA3Config(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"],
+                           task_type="CAUSAL_LM"), {}),
+    "prompt": (peft.PromptTuningConfig(num_virtual_tokens=4, task_type="CAUSAL_LM"), {"length": 4}),
+}
+
+
+def adapter_of_peft(base: transformers.PreTrainedModel, made: peft.PeftConfig, folder: Path) -> torch.nn.Module:
+    """An adapter that peft made, moved off its start at random."""
     model = peft.get_peft_model(base, made)
     rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        for name, one in model.named_parameters():
-            if "lora_" in name:
-                one.copy_(0.3 * torch.randn(one.shape, generator=rng))
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.3 * torch.randn(parameter.shape, generator=rng))
     model.save_pretrained(folder)
     return model
 
 
-def test_an_adapter_of_peft_is_imported(root: Path, tmp_path: Path) -> None:
-    base = base_model(root, tmp_path / "base")
-    model = adapter_of_peft(base, tmp_path / "adapter")
-    peft_command.import_folder(tmp_path / "adapter", root / checkpoint("theirs", "caption", 0), "caption", root)
-    vlm = inference.Base(root, "float32").vlm("theirs", "caption", 0)
+@pytest.mark.parametrize("method", MADE_BY_PEFT)
+def test_an_adapter_of_peft_is_imported(root: Path, tmp_path: Path, method: str) -> None:
+    made, expected = MADE_BY_PEFT[method]
+    model = adapter_of_peft(base_model(root, tmp_path / "base"), made, tmp_path / "adapter")
+    peft_command.import_folder(tmp_path / "adapter", root / checkpoint(f"their_{method}", "caption", 0), "caption", root)
+    vlm = inference.Base(root, "float32").vlm(f"their_{method}", "caption", 0)
     tokens = inputs(vlm.decoder.config.vocabulary)
     torch.testing.assert_close(ours(vlm, tokens), theirs(model, tokens), **TOLERANCE)
-    settings = read_json(root / checkpoint("theirs", "caption", 0) / "checkpoint.json")["settings"]
-    assert (settings["rank"], settings["alpha"], settings["dropout"], settings["targets"]) == (3, 7.0, 0.1, ["k", "o", "gate"])
+    description = read_json(root / checkpoint(f"their_{method}", "caption", 0) / "checkpoint.json")
+    assert description["attach"] == method
+    assert {key: description["settings"][key] for key in expected} == expected
+
+
+def test_every_form_of_peft_is_tried() -> None:
+    assert set(MADE_BY_PEFT) == set(EXPORTED)
 
 
 def greedy(vlm: VisionLanguageModel, features: torch.Tensor, end: int, length: int) -> list[list[int]]:

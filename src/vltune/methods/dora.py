@@ -27,7 +27,7 @@ class DoraLinear(LoraLinear):
     def __init__(self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator) -> None:
         """Start equal to `base`: B is zero, the magnitude [out] is the norm of the weight."""
         super().__init__(base, rank, alpha, dropout, generator)
-        self.magnitude = nn.Parameter(self.norm())
+        self.magnitude = nn.Parameter(base.weight.detach().float().norm(dim=1))
 
     @torch.no_grad()
     def norm(self) -> Tensor:
