@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import modify_yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from contracts.graph import ROOT
 from vltune.methods import interface
@@ -88,6 +90,42 @@ def test_an_unknown_choice_is_named(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("method: lroa\n")
     with pytest.raises(InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"):
         choice("method", ["adapter", "lora"], tmp_path / "params.yaml")
+
+
+SCALARS = (
+    "1e-3 1E5 1.0 1. .5 -.5 +1 -1 012 007 08 -012 0o17 +0o7 0o8 0x1F -0x1 0xg 0b11 0b12 1_000 1_0.5 1:30 0 00 -0 + . .. 1.2.3 1e 1e+ 1e3 "
+    "12e03 -2E+05 1e400 yes no on off y n Yes true True TRUE tRue false null Null NULL ~ .inf -.inf +.inf .Inf .nan .NaN inf nan "
+    "2026-11-26 2001-12-14t21:59:43Z '1' \"1\" word").split()
+
+
+@pytest.mark.parametrize("text", [*SCALARS, "", "two words", "[1e-3, yes, ]", "{a: 1e-3, b: ~}", "|\n  1\n", "&x 1", "!!str 1", "!!float 1"])
+def test_scalars_are_read_as_dvc_reads_them(tmp_path: Path, text: str) -> None:
+    """DVC reads params.yaml with ruamel.yaml (YAML 1.2), vltune with PyYAML: the same value of the same type."""
+    file = tmp_path / "params.yaml"
+    file.write_text(f"key: {text}\n")
+    theirs, ours = YAML(typ="safe").load(file)["key"], read(file)["key"]
+    assert type(ours) is type(theirs)
+    assert ours == theirs or (ours != ours and theirs != theirs)  # not a number
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "s: {a: 1, a: 2}\n", "s:\n  a: 1\n  a: 2\n"])
+def test_a_repeated_key_is_refused_as_dvc_does(tmp_path: Path, text: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError, match="key 'a' stands twice"):
+        read(tmp_path / "params.yaml")
+    with pytest.raises(YAMLError):
+        YAML(typ="safe").load(tmp_path / "params.yaml")
+
+
+def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: &x {b: 1, c: 3}\nd: {<<: *x, b: 2}\n")
+    assert read(tmp_path / "params.yaml")["d"] == {"b": 2, "c": 3}
+
+
+def test_an_old_name_gets_the_new_one() -> None:
+    old = {"alpha": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "connector_learning_rate": 0.1}
+    with pytest.raises(InputError, match="'connector_learning_rate' in section 'lora' is now called 'projector_learning_rate'"):
+        check(LORA, "lora", old)
 
 
 def test_scientific_notation_is_a_number(tmp_path: Path) -> None:

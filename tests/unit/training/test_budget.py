@@ -19,7 +19,7 @@ from vltune.training.train import train_stage
 
 SMOLLM2 = DecoderConfig(vocabulary=49152, width=576, layers=30, heads=9, kv_heads=3, head_dim=64, mlp_width=1536, norm_epsilon=1e-5,
                 positions=8192, rope_base=1e5, gated=True, rms=True, bias=False)
-SIZED = [name for name in interface.names() if interface.method(name).SIZE]
+SIZED = [name for name in read()["methods"] if interface.method(name).SIZE]
 
 
 def budget(**change: object) -> Budget:
