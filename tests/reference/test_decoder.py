@@ -9,7 +9,9 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from vltune.model.loading import load_decoder
+from vltune.model import loading
+from vltune.model.loading import load_decoder, read_config
+from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 from vltune.prediction.generate import generate
 
@@ -88,3 +90,28 @@ def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_
     start = torch.tensor([tokenizer.encode(texts[0])])
     said = generate(decoder, decoder.embed(start, torch.float32), torch.ones_like(start, dtype=torch.bool), tokenizer.end, 1, 1.0, 3)
     assert tokenizer.decode(said[0]).startswith("Paris")
+
+
+def test_a_new_family_is_found_by_its_name(tmp_path: Path) -> None:
+    file = loading.FAMILIES / "toy.py"
+    file.write_text("from vltune.model.families.llama import COMPUTED, config, from_hugging_face, to_hugging_face\n")
+    try:
+        write_json(tmp_path / "config.json", LLAMA | {"model_type": "toy"})
+        assert read_config(tmp_path / "config.json").width == LLAMA["hidden_size"]
+    finally:
+        file.unlink()
+    with pytest.raises(InputError, match="model_type is 'toy'; this decoder knows gpt2 and llama"):
+        read_config(tmp_path / "config.json")
+
+
+@pytest.mark.parametrize(("model_type", "key", "value"), [
+    ("llama", "rope_scaling", {"rope_type": "linear", "factor": 2.0}), ("llama", "hidden_act", "gelu"), ("llama", "attention_bias", True),
+    ("llama", "mlp_bias", True), ("llama", "sliding_window", 128), ("llama", "rope_parameters", {"rope_type": "yarn", "rope_theta": 1e4}),
+    ("llama", "tie_word_embeddings", False),
+    ("gpt2", "activation_function", "relu"), ("gpt2", "scale_attn_weights", False), ("gpt2", "scale_attn_by_inverse_layer_idx", True),
+    ("gpt2", "add_cross_attention", True),
+])
+def test_what_changes_the_mathematics_is_refused(tmp_path: Path, model_type: str, key: str, value: object) -> None:
+    write_json(tmp_path / "config.json", {"model_type": model_type, key: value})
+    with pytest.raises(InputError, match=f"{key}.* is .*, which this decoder does not compute; expected"):
+        read_config(tmp_path / "config.json")

@@ -78,7 +78,7 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     """Written from our names, with its fused and transposed linears, it is what it was."""
     from safetensors.torch import save_file
 
-    from vltune.model.loading import to_hugging_face
+    from vltune.model.families.gpt2 import to_hugging_face
     from vltune.pipeline.files import write_json
 
     torch.manual_seed(0)

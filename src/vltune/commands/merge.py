@@ -11,7 +11,7 @@ from vltune.commands import output
 from vltune.commands.inference import Base, described, find
 from vltune.commands.peft import settings_in
 from vltune.data.batch import Text, collate
-from vltune.model.loading import to_hugging_face
+from vltune.model.loading import family_of
 from vltune.model.tensors import write_tensors
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline.errors import InputError
@@ -73,7 +73,7 @@ def write(vlm: VisionLanguageModel, decoder_folder: Path, out: Path) -> None:
     """Write model.safetensors, config.json and the tokenizer as transformers reads them, and projector.safetensors."""
     with replaced(out) as part:
         weights = part / "model.safetensors"
-        write_tensors(weights, to_hugging_face(vlm.decoder.state_dict()))
+        write_tensors(weights, family_of(decoder_folder / "config.json").to_hugging_face(vlm.decoder.state_dict()))
         write_tensors(part / "projector.safetensors", vlm.projector.state_dict())
         settings = read_json(decoder_folder / "config.json")
         write_json(part / "config.json", settings | {"dtype": "float32", "weights_sha256": sha256(weights)})

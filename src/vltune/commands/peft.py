@@ -20,14 +20,15 @@ from vltune.commands.inference import described, find
 from vltune.methods import checkpoint, interface
 from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
-from vltune.model.loading import LLAMA, compare, read_config
+from vltune.model.families.llama import PARTS
+from vltune.model.loading import compare, read_config
 from vltune.model.tensors import read_tensors, write_tensors
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint, read_json, replaced, write_json
 from vltune.pipeline.params import check
 from vltune.pipeline.paths import DECODER, START
 
-LINEARS = {theirs.rpartition(".")[2]: ours.rpartition(".")[2] for theirs, ours in LLAMA.items() if theirs.endswith("_proj")}
+LINEARS = {theirs.rpartition(".")[2]: ours.rpartition(".")[2] for theirs, ours in PARTS.items() if theirs.endswith("_proj")}
 # Keys that do not change what the tensors mean; any other key must be off.
 HARMLESS = {"auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "fan_in_fan_out", "inference_mode", "megatron_core",
             "num_attention_heads", "num_layers", "num_transformer_submodules", "peft_type", "peft_version", "prompt_tuning_init",
@@ -214,7 +215,7 @@ def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) ->
 
 def peft_name(settings: Method, name: str) -> str:
     """Give PEFT's name of a trained parameter: blocks.3.attention.q.a is ...layers.3.self_attn.q_proj.lora_A.weight."""
-    parts = {ours: theirs for theirs, ours in LLAMA.items()}
+    parts = {ours: theirs for theirs, ours in PARTS.items()}
     site, _, last = name.rpartition(".")
     match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
     theirs = settings.PEFT.tensors[last]

@@ -28,9 +28,10 @@ class Tokenizer:
         except Exception as error:  # noqa: BLE001 - the library raises a bare Exception
             raise InputError(f"{path}: cannot be read as a tokenizer ({error})") from None
         end = read_json(folder / "config.json").get("eos_token_id")
-        if not isinstance(end, int):
-            raise InputError(f"{folder / 'config.json'}: eos_token_id is {end!r}, expected one token id")
-        self.end = end
+        ends = end if isinstance(end, list) else [end]  # a list names several end tokens: the first is trained and stopped at
+        if not ends or not all(isinstance(token, int) for token in ends):
+            raise InputError(f"{folder / 'config.json'}: eos_token_id is {end!r}, expected a token id or a list of them")
+        self.end = ends[0]
 
     def encode(self, text: str) -> list[int]:
         """Turn text into token ids, without an end token."""

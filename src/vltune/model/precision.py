@@ -30,7 +30,7 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision not in CHOICES:
         raise InputError(f"precision {precision!r}: choose one of {', '.join(CHOICES)}")
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bf16()
+        fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bf16()
         return torch.bfloat16 if fast else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 

@@ -131,7 +131,8 @@ def _explain(section: str, problem: Any, fields: list[str]) -> str:
         return f"unknown key '{key}' in section '{section}'{nearest(key, fields)}; valid keys: {', '.join(fields)}"
     if problem["type"] == "missing":
         return f"key '{key}' is missing in section '{section}'"
-    return f"key '{section}.{key}' = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"key '{section}.{key}' = {problem['input']!r}: {message[0].lower()}{message[1:]}"
 
 
 def _integer(text: str) -> int:

@@ -71,7 +71,8 @@ def read_captions(path: Path) -> Captions:
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
         raise InputError(f"{path}: expected COCO caption format, an object with 'images' and 'annotations'")
     images = [Image(**fields(path, "images", i, row, ("id", "file_name"))) for i, row in enumerate(content["images"])]
-    rows = [fields(path, "annotations", i, row, ("id", "image_id", "caption")) for i, row in enumerate(content["annotations"])]
+    rows = [fields(path, "annotations", i, {"id": i} | row if isinstance(row, dict) else row, ("id", "image_id", "caption"))
+            for i, row in enumerate(content["annotations"])]  # not every edition of a data set gives captions ids
     repeated(path, "images", [image.id for image in images])
     known = {image.id for image in images}
     for i, row in enumerate(rows):

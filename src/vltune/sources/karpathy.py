@@ -6,7 +6,7 @@ COCO has questions too if the files of VQAv2 lie in the same folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,22 @@ from tqdm import tqdm
 
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, replaced, write_json
+from vltune.pipeline.questions import Question
 from vltune.pipeline.records import SPLITS, Image, fields, repeated
-from vltune.sources import vqav2
-from vltune.sources.split import Split
+from vltune.sources.split import SplitWriter
 
 NAMES = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 LICENCE = ("images: the terms of the photographs' owners; captions: CC BY 4.0 (COCO), see the data set's page (Flickr); "
            "questions: CC BY 4.0 (VQAv2)")
 
 
-def convert(dataset: str, source: Path, folder: Path) -> None:
+Questions = Callable[[Path, dict[int, tuple[str, int | str]]], dict[str, list[Question]]]
+
+
+def convert(dataset: str, source: Path, folder: Path, read_questions: Questions | None) -> None:
     """Write data/raw from a folder with dataset_NAME.json and the images (in `filepath`, in images/, or beside it).
+
+    Args: read_questions, `vqav2.read` if the data set has questions.
 
     Raises:
         InputError: a file is missing or has another form; names the file and the row.
@@ -33,17 +38,16 @@ def convert(dataset: str, source: Path, folder: Path) -> None:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise InputError(f"{path}: expected Karpathy's format, an object with a list 'images'")
-    asked = dataset == "coco" and vqav2.lies_in(source)
     counts = dict.fromkeys(SPLITS, 0)
     with replaced(folder) as part:
-        splits = {name: Split(part, name) for name in SPLITS}
+        splits = {name: SplitWriter(part, name) for name in SPLITS}
         caption_id = 0
         for number, (split, file, references) in enumerate(tqdm(_rows(path, content["images"]), dataset, unit="image", mininterval=2)):
             splits[split].take(Image(number, file.name), _found(source, file), references, caption_id)
             caption_id += len(references)
             counts[split] += 1
-        if asked:
-            for name, questions in vqav2.read(source, _places(path, content["images"])).items():
+        if read_questions is not None:
+            for name, questions in read_questions(source, _places(path, content["images"])).items():
                 splits[name].ask(questions)
         tables = {name: split.write({"description": f"{dataset}, Karpathy's split", "license": LICENCE, "split": name})
                   for name, split in splits.items()}

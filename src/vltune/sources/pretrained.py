@@ -9,6 +9,7 @@ from typing import Any
 
 import timm
 
+from vltune.data.tokenizer import Tokenizer
 from vltune.model.loading import load_decoder
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, sha256, write_json
@@ -64,13 +65,19 @@ def fetch_decoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
     if choice.startswith("hf:") and "@" in choice:
         repository, _, revision = choice.removeprefix("hf:").partition("@")
         source = _copied(fetch_snapshot(repository, revision, cache), folder, files)
-        load_decoder(folder)  # raises here, not hours later, if its kind is not known
+        check_decoder(folder)
         return source | {"name": repository, "revision": revision}
     if Path(choice).is_dir():
         source = _copied(Path(choice), folder, files)
-        load_decoder(folder)
+        check_decoder(folder)
         return source
     raise InputError(f"params.yaml: key 'fetch.decoder' = {choice!r}: expected {DECODERS}")
+
+
+def check_decoder(folder: Path) -> None:
+    """Load weights and tokenizer once, so that what cannot be used is refused here and not hours later; InputError says why."""
+    load_decoder(folder)
+    Tokenizer(folder)
 
 
 def _from_timm(name: str, folder: Path) -> dict[str, Any]:

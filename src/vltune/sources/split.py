@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter, defaultdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vltune.pipeline.errors import InputError
@@ -13,7 +13,7 @@ from vltune.pipeline.questions import Question, write_questions
 from vltune.pipeline.records import Caption, Captions, Image, write_captions
 
 
-class Split:
+class SplitWriter:
     """Collects a split's images with their references and questions; writes them in COCO's caption format and VQAv2's."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -34,12 +34,21 @@ class Split:
     def take(self, image: Image, source: Path, references: list[str], first_id: int) -> None:
         """Add an image that lies elsewhere: linked where the disk can, copied otherwise.
 
+        The target never exists before: writing into an existing link would write into a user's own file.
+
         Raises:
-            InputError: there is no such file; names it.
+            InputError: there is no such file, its name leads out of the folder of images, or another image of the split has it.
         """
+        name = PurePosixPath(image.file_name)
+        if name.is_absolute() or ".." in name.parts or not name.parts:
+            raise InputError(f"{source}: file name {image.file_name!r} (image id {image.id!r}) leads out of the folder of images; "
+                             "expected a name without '..' that is relative to it")
         if not source.is_file():
             raise InputError(f"{source}: no such image, but there are captions for it (image id {image.id!r})")
         target = self.images_folder / image.file_name
+        if target.exists():
+            raise InputError(f"{source}: two images of the split have the file name {image.file_name!r}, the second is image id "
+                             f"{image.id!r}; give each image a name of its own")
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source.resolve(), target)

@@ -13,7 +13,8 @@ from vltune.commands import images, inference, merge, peft, score
 from vltune.data.tokenizer import Tokenizer
 from vltune.metrics import caption, vqa
 from vltune.metrics.bootstrap import Evaluate
-from vltune.model.loading import from_hugging_face, load_decoder, to_hugging_face
+from vltune.model.families import gpt2
+from vltune.model.loading import load_decoder
 from vltune.model.tensors import read_tensors
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
@@ -190,9 +191,9 @@ def test_names_of_gpt2_go_there_and_back() -> None:
     shape = DecoderConfig(vocabulary=9, width=8, layers=2, heads=2, kv_heads=2, head_dim=4, mlp_width=12, norm_epsilon=1e-5, positions=5,
                   rope_base=None, gated=False, rms=False, bias=True)
     tensors = {name: torch.randn(one.shape) for name, one in Decoder(shape).state_dict().items()}
-    theirs = to_hugging_face(tensors)
+    theirs = gpt2.to_hugging_face(tensors)
     assert theirs["transformer.h.1.attn.c_attn.weight"].shape == (8, 24)
-    back = from_hugging_face(theirs, rms=False)
+    back = gpt2.from_hugging_face(theirs)
     assert back.keys() == tensors.keys()
     assert all(torch.equal(one, tensors[name]) for name, one in back.items())
 

@@ -14,8 +14,14 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS, read_captions
-from vltune.sources import folder, hw3, karpathy
+from vltune.sources import fetch as fetching
 from vltune.sources.fetch import Fetch, fetch
+from vltune.sources.request import Request
+
+
+def convert(dataset: str, source: Path, raw: Path) -> None:
+    """Read a data set as the stage does."""
+    fetching.read(Request(dataset, str(source), raw, raw.with_name("cache"), None))
 
 
 def picture(path: Path) -> None:
@@ -105,7 +111,7 @@ def vqa(mscoco: Path) -> Path:
 
 
 def test_a_folder_of_ones_own(own: Path, tmp_path: Path) -> None:
-    folder.convert(own, tmp_path / "raw")
+    convert("folder", own, tmp_path / "raw")
     for split in SPLITS:
         captions = read_captions(tmp_path / f"raw/captions_{split}.json")
         assert [len(texts) for texts in captions.by_image().values()] == [2, 2]
@@ -114,7 +120,7 @@ def test_a_folder_of_ones_own(own: Path, tmp_path: Path) -> None:
 
 
 def test_the_course(course: Path, tmp_path: Path) -> None:
-    hw3.convert(course, tmp_path / "raw")
+    convert("hw3", course, tmp_path / "raw")
     found = {split: {image.file_name for image in read_captions(tmp_path / f"raw/captions_{split}.json").images} for split in SPLITS}
     assert len(found["train"]) == 3
     assert len(found["val"] | found["test"]) == 9
@@ -124,7 +130,7 @@ def test_the_course(course: Path, tmp_path: Path) -> None:
 
 
 def test_karpathy_splits_of_coco(mscoco: Path, tmp_path: Path) -> None:
-    karpathy.convert("coco", mscoco, tmp_path / "raw")
+    convert("coco", mscoco, tmp_path / "raw")
     train = read_captions(tmp_path / "raw/captions_train.json")
     assert [image.file_name for image in train.images] == ["COCO_000000000000.jpg", "COCO_000000000001.jpg"]
     assert train.captions[0].caption == "A thing 0."
@@ -137,7 +143,7 @@ def test_karpathy_splits_of_flickr30k(tmp_path: Path) -> None:
         picture(tmp_path / f"flickr/images/{i}.jpg")
         rows.append({"filename": f"{i}.jpg", "split": split, "sentences": [{"raw": f"Two of {i}"}, {"raw": "Men."}]})
     write(tmp_path / "flickr/dataset_flickr30k.json", {"images": rows})
-    karpathy.convert("flickr30k", tmp_path / "flickr", tmp_path / "raw")
+    convert("flickr30k", tmp_path / "flickr", tmp_path / "raw")
     assert read_captions(tmp_path / "raw/captions_val.json").by_image() == {1: ["Two of 1", "Men."]}
     assert all(asked(tmp_path / "raw", split) == [] for split in SPLITS)
 
@@ -145,7 +151,7 @@ def test_karpathy_splits_of_flickr30k(tmp_path: Path) -> None:
 def test_questions_of_ones_own_and_none_for_a_split_that_has_no_files(own: Path, tmp_path: Path) -> None:
     ask(own, "train", [(5, 0, "What is  it?", "a cat"), (6, 0, "Where?", "here")])
     ask(own, "test", [(7, 5, "Who?", "nobody")])
-    folder.convert(own, tmp_path / "raw")
+    convert("folder", own, tmp_path / "raw")
     assert asked(tmp_path / "raw", "train") == [Question(5, 0, "What is it?", "what", "other", ["a cat"] * 10),
                                                 Question(6, 0, "Where?", "what", "other", ["here"] * 10)]
     assert asked(tmp_path / "raw", "val") == []
@@ -156,7 +162,7 @@ def test_questions_of_ones_own_and_none_for_a_split_that_has_no_files(own: Path,
 
 
 def test_questions_of_vqav2_go_to_the_split_of_their_image(vqa: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    karpathy.convert("coco", vqa, tmp_path / "raw")
+    convert("coco", vqa, tmp_path / "raw")
     found = {split: [(one.id, one.image_id, one.question, one.answer) for one in asked(tmp_path / "raw", split)] for split in SPLITS}
     assert found == {  # restval, an image of COCO's val, is train
         "train": [(0, 0, "What is in 0, 0?", "thing 0"), (1, 0, "What is in 0, 1?", "thing 0"),
@@ -168,8 +174,8 @@ def test_questions_of_vqav2_go_to_the_split_of_their_image(vqa: Path, tmp_path: 
 
 @pytest.mark.parametrize("source", ["own", "course", "mscoco"])
 def test_without_questions_the_files_are_there_and_empty(source: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    convert = {"own": folder.convert, "course": hw3.convert, "mscoco": lambda *to: karpathy.convert("coco", *to)}[source]
-    convert(request.getfixturevalue(source), tmp_path / "raw")
+    dataset = {"own": "folder", "course": "hw3", "mscoco": "coco"}[source]
+    convert(dataset, request.getfixturevalue(source), tmp_path / "raw")
     assert all(asked(tmp_path / "raw", split) == [] for split in SPLITS)
 
 
@@ -193,21 +199,21 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
     (lambda c: c["images"][0].update(file_name="gone.jpg"), r"val/gone\.jpg: no such image, but there are captions for it \(image id 2\)"),
 ])
 def test_wrong_captions_are_named_and_the_old_data_stays(own: Path, tmp_path: Path, change, message: str) -> None:
-    folder.convert(own, tmp_path / "raw")
+    convert("folder", own, tmp_path / "raw")
     before = sorted(tmp_path.joinpath("raw").rglob("*"))
     changed(own / "captions_val.json", change)
     with pytest.raises(InputError, match=message):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
     assert sorted(tmp_path.joinpath("raw").rglob("*")) == before
 
 
 def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
     (own / "captions_test.json").write_text('{"images": [}')
     with pytest.raises(InputError, match=r"captions_test\.json: not valid JSON at line 1, column 13"):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
     (own / "captions_test.json").unlink()
     with pytest.raises(InputError, match=r"captions_test\.json: no such file"):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(("name", "change", "message"), [
@@ -222,11 +228,11 @@ def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
     ("answers", lambda c: c["annotations"][0].update(answer_type="word"), r"has answer_type 'word', expected one of yes/no, number, other"),
 ])
 def test_wrong_questions_are_named_and_the_old_data_stays(own: Path, tmp_path: Path, name: str, change, message: str) -> None:
-    folder.convert(own, tmp_path / "raw")
+    convert("folder", own, tmp_path / "raw")
     ask(own, "val", [(5, 2, "What is it?", "a cat"), (6, 3, "Where?", "here")])
     changed(own / f"{name}_val.json", change)
     with pytest.raises(InputError, match=message):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
     assert asked(tmp_path / "raw", "val") == []
 
 
@@ -235,14 +241,14 @@ def test_questions_without_answers_and_answers_without_questions(own: Path, tmp_
     ask(own, "test", [(5, 4, "What is it?", "a cat")])
     (own / f"{missing}_test.json").unlink()
     with pytest.raises(InputError, match=rf"{missing}_test\.json: no such file, but there is {left}_test\.json"):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
 
 
 def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
     ask(own, "test", [(5, 4, "What is it?", "a cat")])
     (own / "questions_test.json").write_text('{"questions": [')
     with pytest.raises(InputError, match=r"questions_test\.json: not valid JSON at line 1, column 16"):
-        folder.convert(own, tmp_path / "raw")
+        convert("folder", own, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(("part", "which", "change", "message"), [
@@ -253,23 +259,23 @@ def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
 def test_wrong_files_of_vqav2_are_named(vqa: Path, tmp_path: Path, part: str, which: int, change, message: str) -> None:
     changed(vqa / NAMES[part][which], change)
     with pytest.raises(InputError, match=message):
-        karpathy.convert("coco", vqa, tmp_path / "raw")
+        convert("coco", vqa, tmp_path / "raw")
     assert not (tmp_path / "raw").exists()
 
 
 def test_files_of_vqav2_that_are_missing_are_named_before_the_work_starts(vqa: Path, tmp_path: Path) -> None:
     (vqa / NAMES["val2014"][1]).unlink()
     with pytest.raises(InputError, match=r"v2_mscoco_val2014_annotations\.json: no such file; VQAv2 is .*, and only .* is there"):
-        karpathy.convert("coco", vqa, tmp_path / "raw")
+        convert("coco", vqa, tmp_path / "raw")
 
 
 def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: Path) -> None:
     changed(vqa / "dataset_coco.json", lambda c: c["images"][2].pop("cocoid"))
     with pytest.raises(InputError, match=r"dataset_coco\.json: images\[2\] has no 'cocoid'"):
-        karpathy.convert("coco", vqa, tmp_path / "raw")
+        convert("coco", vqa, tmp_path / "raw")
     changed(vqa / "dataset_coco.json", lambda c: c["images"][2].update(cocoid=7))
     with pytest.raises(InputError, match=r"dataset_coco\.json: id 7 stands 2 times in images"):
-        karpathy.convert("coco", vqa, tmp_path / "raw")
+        convert("coco", vqa, tmp_path / "raw")
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -282,21 +288,73 @@ def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: 
 def test_wrong_rows_of_karpathys_file_are_named(mscoco: Path, tmp_path: Path, change, message: str) -> None:
     changed(mscoco / "dataset_coco.json", change)
     with pytest.raises(InputError, match=message):
-        karpathy.convert("coco", mscoco, tmp_path / "raw")
+        convert("coco", mscoco, tmp_path / "raw")
     assert not (tmp_path / "raw").exists()
 
 
 def test_captions_of_the_course_for_images_that_are_not_there(course: Path, tmp_path: Path) -> None:
     (course / "images/val/val-4.jpg").unlink()
     with pytest.raises(InputError, match=r"images/val/val-4\.jpg: no such image, but there are captions for it"):
-        hw3.convert(course, tmp_path / "raw")
+        convert("hw3", course, tmp_path / "raw")
 
 
 def test_an_unknown_data_set_and_a_missing_folder_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"dataset": "cocoo", "path": None, "encoder": "tiny", "decoder": "tiny"}
-    with pytest.raises(InputError, match=r"'fetch\.dataset' = 'cocoo': input should be 'scenes', 'coco', 'flickr30k', 'hw3' or 'folder'"):
+    with pytest.raises(InputError, match=r"'fetch\.dataset' = 'cocoo': expected one of coco, flickr30k, flickr8k, folder, hw3, scenes \(did you mean 'coco'\?\)"):
         check(Fetch, "fetch", given, Path("params.yaml"))
     monkeypatch.chdir(tmp_path)
     settings = check(Fetch, "fetch", given | {"dataset": "coco", "path": "nowhere"}, Path("params.yaml"))
-    with pytest.raises(InputError, match=r"'fetch\.path' = 'nowhere': expected the folder of the data set 'coco', or the address"):
+    with pytest.raises(InputError, match=r"'fetch\.path' = 'nowhere': expected the folder of the data set 'coco', an archive of it"):
         fetch(settings, None)
+
+
+def test_two_images_of_one_name_leave_the_users_files_alone(own: Path, tmp_path: Path) -> None:
+    """The second one was once copied through the hard link into the first one's original."""
+    captions = json.loads((own / "captions_train.json").read_text())
+    captions["images"][1]["file_name"] = captions["images"][0]["file_name"]
+    write(own / "captions_train.json", captions)
+    before = {file: file.read_bytes() for file in own.rglob("*.jpg")}
+    with pytest.raises(InputError, match=r"two images of the split have the file name 'train0\.jpg', the second is image id 1"):
+        convert("folder", own, tmp_path / "raw")
+    assert {file: file.read_bytes() for file in own.rglob("*.jpg")} == before
+
+
+@pytest.mark.parametrize("name", ["../val/val0.jpg", "/etc/hostname", "a/../../val/val0.jpg"])
+def test_a_file_name_that_leads_out_of_the_folder_is_refused(own: Path, tmp_path: Path, name: str) -> None:
+    captions = json.loads((own / "captions_train.json").read_text())
+    captions["images"][0]["file_name"] = name
+    write(own / "captions_train.json", captions)
+    with pytest.raises(InputError, match=f"file name '{name}' .*leads out of the folder of images"):
+        convert("folder", own, tmp_path / "raw")
+
+
+@pytest.mark.parametrize("edition", ["", "hw3_data", "p2_data", "hw3_data/p2_data"])
+def test_every_edition_of_the_course_is_found_with_or_without_caption_ids(course: Path, tmp_path: Path, edition: str) -> None:
+    for split in ("train", "val"):
+        content = json.loads((course / f"{split}.json").read_text())
+        write(course / f"{split}.json", content | {"annotations": [
+            {key: value for key, value in row.items() if key != "id"} for row in content["annotations"]]})
+    outer = tmp_path / "given"
+    (outer / edition).parent.mkdir(parents=True, exist_ok=True)
+    course.rename(outer / edition) if edition else course.rename(outer)
+    convert("hw3", outer, tmp_path / "raw")
+    assert len(read_captions(tmp_path / "raw/captions_train.json").images) == 3
+
+
+def test_the_zip_of_a_data_set_is_unpacked(course: Path, tmp_path: Path) -> None:
+    import shutil
+
+    archive = shutil.make_archive(str(tmp_path / "hw3"), "zip", course.parent, course.name)
+    convert("hw3", Path(archive), tmp_path / "raw")
+    assert len(read_captions(tmp_path / "raw/captions_train.json").images) == 3
+
+
+def test_a_new_reader_is_found_by_its_name(own: Path, tmp_path: Path) -> None:
+    file = fetching.READERS / "toy.py"
+    file.write_text("def read(request):\n    request.folder.mkdir()\n    (request.folder / 'toy').write_text(request.dataset)\n")
+    try:
+        assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny").dataset == "toy"
+        convert("toy", own, tmp_path / "raw")
+        assert (tmp_path / "raw/toy").read_text() == "toy"
+    finally:
+        file.unlink()

@@ -21,7 +21,7 @@ from vltune.sources.scenes.captions import REFERENCES, references
 from vltune.sources.scenes.compose import COLOURS, HeldOut, Scene, Thing, hold_out, scenes
 from vltune.sources.scenes.concepts import choose
 from vltune.sources.scenes.questions import ask
-from vltune.sources.split import Split
+from vltune.sources.split import SplitWriter
 
 LICENCE = "CC BY-SA 4.0"
 ATTRIBUTION = """\
@@ -59,7 +59,7 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
     with replaced(folder) as part, tqdm(total=sum(sizes.values()), desc="scenes", unit="image") as bar:
         first_id = 0
         for name, size in sizes.items():
-            split, records, shown = Split(part, name), [], []
+            split, records, shown = SplitWriter(part, name), [], []
             rng = python_generator(settings.seed, f"scenes of {name}")
             endless = scenes(concepts, held_out, name == "test", rng)
             while len(records) < size:

@@ -1,4 +1,4 @@
-"""One's own data: images/{train,val,test}/ and captions_{split}.json in COCO caption format.
+"""Your own data: images/{train,val,test}/ and captions_{split}.json in COCO caption format.
 
 Questions are taken if there are any: questions_{split}.json with answers_{split}.json, in VQAv2 format.
 """
@@ -13,16 +13,18 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, replaced, write_json
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS, Captions, read_captions
-from vltune.sources.split import Split
+from vltune.sources.request import Request
+from vltune.sources.split import SplitWriter
 
 
-def convert(source: Path, folder: Path) -> None:
+def read(request: Request) -> None:
     """Write data/raw from such a folder; SOURCE.json is taken over if there is one.
 
     Raises:
         InputError: a file is missing or has another form, captions or questions are for images that aren't there, or an
             image is in two splits; names the file and the row.
     """
+    source, folder = request.location(), request.folder
     splits = {name: read_captions(source / f"captions_{name}.json") for name in SPLITS}
     owners: dict[int | str, str] = {}
     for name, captions in splits.items():
@@ -35,7 +37,7 @@ def convert(source: Path, folder: Path) -> None:
     with replaced(folder) as part:
         caption_id, tables = 0, {}
         for name, captions in splits.items():
-            split, references = Split(part, name), captions.by_image()
+            split, references = SplitWriter(part, name), captions.by_image()
             for image in tqdm(captions.images, name, unit="image", mininterval=2):
                 split.take(image, source / "images" / name / image.file_name, references[image.id], caption_id)
                 caption_id += len(references[image.id])

@@ -9,21 +9,37 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.randomness import derive
 from vltune.pipeline.records import SPLITS, read_captions
-from vltune.sources.split import Split
+from vltune.sources.request import Request
+from vltune.sources.split import SplitWriter
+
+EDITIONS = ("", "hw3_data", "p2_data", "hw3_data/p2_data")  # where the editions of the course keep the files
 
 
-def convert(source: Path, folder: Path) -> None:
-    """Write data/raw from the folder that holds train.json, val.json and images/.
+def folder_of(location: Path) -> Path:
+    """Find the folder with train.json: the given one, or the one inside it that an edition of the course's archive has.
+
+    Raises:
+        InputError: none has it; names them.
+    """
+    for name in EDITIONS:
+        if (location / name / "train.json").is_file():
+            return location / name
+    raise InputError(f"{location / 'train.json'}: no such file; looked also in {', '.join(name for name in EDITIONS if name)}")
+
+
+def read(request: Request) -> None:
+    """Write data/raw from the folder that holds train.json, val.json and images/, or from one that holds this folder.
 
     Raises:
         InputError: a file is missing or has another form; names the file and the row.
     """
-    counts = dict.fromkeys(SPLITS, 0)
-    with replaced(folder) as part:
-        splits = {name: Split(part, name) for name in SPLITS}
+    source, counts = folder_of(request.location()), dict.fromkeys(SPLITS, 0)
+    with replaced(request.folder) as part:
+        splits = {name: SplitWriter(part, name) for name in SPLITS}
         caption_id = 0
         for given in ("train", "val"):
             captions = read_captions(source / f"{given}.json")
