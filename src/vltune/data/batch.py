@@ -59,7 +59,7 @@ def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
             owner[i, start:end] = number
             positions[i, start:end] = torch.arange(k, k + len(ids))
             before = [k - 1, *range(start, end - 1)][len(text.prompt):]  # the place before each target token
-            sources += [i * (k + longest) + place for place in before]
+            sources += [i * (k + longest) + position for position in before]
             labels += text.target
             start = end
     return Batch(tokens, positions, attention_mask(owner), torch.tensor(sources), torch.tensor(labels))

@@ -39,22 +39,22 @@ def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Ex
     Raises:
         InputError: the split has no questions.
     """
-    questions = [one for one in questions_of(split) if one.image_id in have]
-    prompts = tokenizer.encode_all([one.question for one in questions])
-    answers = tokenizer.encode_all([f" {one.answer}" for one in questions])
+    questions = [question for question in questions_of(split) if question.image_id in have]
+    prompts = tokenizer.encode_all([question.question for question in questions])
+    answers = tokenizer.encode_all([f" {question.answer}" for question in questions])
     texts: dict[int | str, list[Text]] = {}
-    for one, asked, said in zip(questions, prompts, answers, strict=True):
-        texts.setdefault(one.image_id, []).append(Text(asked, [*said, tokenizer.end]))
+    for question, prompt, answer in zip(questions, prompts, answers, strict=True):
+        texts.setdefault(question.image_id, []).append(Text(prompt, [*answer, tokenizer.end]))
     return [Example(image_id, group) for image_id, group in texts.items()]
 
 
 def questions_of(split: str) -> list[Question]:
     """Read a split's questions; InputError if it has none."""
     known = {image.id for image in read_captions(paths.captions(split)).images}
-    asked, answered = paths.questions(split)
-    questions = read_questions(asked, answered, known)
+    questions_file, answers_file = paths.questions(split)
+    questions = read_questions(questions_file, answers_file, known)
     if not questions:
-        raise InputError(f"{asked}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
+        raise InputError(f"{questions_file}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
     return questions
 
 
@@ -72,13 +72,13 @@ def rows(
     epoch = -1
     for step in range(start, steps):
         picked = []
-        for place in range(step * batch_size, (step + 1) * batch_size):
-            if place // len(examples) != epoch:
-                epoch = place // len(examples)
+        for index in range(step * batch_size, (step + 1) * batch_size):
+            if index // len(examples) != epoch:
+                epoch = index // len(examples)
                 order = list(range(len(examples)))
                 python_generator(seed, f"order of epoch {epoch}").shuffle(order)
-            example = examples[order[place % len(examples)]]
-            rng = python_generator(seed, f"texts at place {place}")
+            example = examples[order[index % len(examples)]]
+            rng = python_generator(seed, f"texts at place {index}")
             picked.append(Example(example.image_id, _some(example.texts, texts_per_image, rng)))
         yield picked
 

@@ -39,7 +39,7 @@ class Tokenizer:
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Turn many texts into token ids at once."""
-        return [one.ids for one in self._library.encode_batch(list(texts), add_special_tokens=False)]
+        return [encoding.ids for encoding in self._library.encode_batch(list(texts), add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text; special tokens are left out, white space becomes single spaces."""

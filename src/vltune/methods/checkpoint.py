@@ -25,9 +25,9 @@ from vltune.pipeline.params import check
 
 def tensors_of(vlm: VisionLanguageModel, names: list[str]) -> dict[str, Tensor]:
     """Take the trained tensors of a model by their names in a checkpoint file, detached, on the CPU."""
-    found = {f"decoder.{name}": one for name, one in interface.trained_parameters(vlm.decoder, names).items()}
-    found |= {f"projector.{name}": one for name, one in vlm.projector.named_parameters()}
-    return {name: one.detach().cpu().contiguous() for name, one in found.items()}
+    tensors = {f"decoder.{name}": tensor for name, tensor in interface.trained_parameters(vlm.decoder, names).items()}
+    tensors |= {f"projector.{name}": tensor for name, tensor in vlm.projector.named_parameters()}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def put(vlm: VisionLanguageModel, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:
@@ -38,8 +38,8 @@ def put(vlm: VisionLanguageModel, names: list[str], tensors: dict[str, Tensor], 
     """
     compare(tensors_of(vlm, names), tensors, source)
     parameters = dict(vlm.named_parameters())
-    for name, one in tensors.items():
-        parameters[name].data = one.to(parameters[name].dtype)
+    for name, tensor in tensors.items():
+        parameters[name].data = tensor.to(parameters[name].dtype)
 
 
 def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -100,8 +100,8 @@ def _opened(
     if description["base"] != base:
         raise InputError(f"{folder}: made for another base: {difference(description['base'], base)}; make it again with `dvc repro`")
     tensors = read_tensors(folder / "model.safetensors")
-    found = {name.removeprefix("projector."): one for name, one in tensors.items() if name.startswith("projector.")}
-    return VisionLanguageModel(projector_for(base, found, decoder.config.width), decoder, dtype), description, tensors
+    own = {name.removeprefix("projector."): tensor for name, tensor in tensors.items() if name.startswith("projector.")}
+    return VisionLanguageModel(projector_for(base, own, decoder.config.width), decoder, dtype), description, tensors
 
 
 def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:
@@ -115,10 +115,10 @@ def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) 
     return Projector(base["features"]["width"], len(words), width, features, max(0, len(position) - features))
 
 
-def difference(one: dict[str, Any], other: dict[str, Any], where: str = "") -> str:
+def difference(first: dict[str, Any], second: dict[str, Any], where: str = "") -> str:
     """Say the first key in which two descriptions differ, with both values."""
-    for key in [*one, *(key for key in other if key not in one)]:
-        left, right = one.get(key), other.get(key)
+    for key in [*first, *(key for key in second if key not in first)]:
+        left, right = first.get(key), second.get(key)
         if isinstance(left, dict) and isinstance(right, dict) and left != right:
             return difference(left, right, f"{where}{key}.")
         if left != right:

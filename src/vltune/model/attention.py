@@ -60,8 +60,8 @@ class Cache:
         other.length = self.length
         for stores in self.layers:
             new = [store.new_empty((len(rows), store.shape[1], capacity, store.shape[3])) for store in stores]
-            for one, store in zip(new, stores, strict=True):
-                one[:, :, :self.length] = store[rows, :, :self.length]  # what lies behind is not written yet
+            for target, store in zip(new, stores, strict=True):
+                target[:, :, :self.length] = store[rows, :, :self.length]  # what lies behind is not written yet
             other.layers.append((new[0], new[1]))
         return other
 
@@ -105,7 +105,7 @@ class Attention(nn.Module):
     ) -> Tensor:
         """Attend from x [b, t, d] to itself and the cache.
 
-        Args: turn, cosines and sines of `rotation`, or None without rotary positions; bias [b, 1, t, s], added to
+        Args: rope, cosines and sines of `rotation`, or None without rotary positions; bias [b, 1, t, s], added to
             the scores: 0 where a token may look, -inf elsewhere.
         Returns: [b, t, d].
         """

@@ -95,13 +95,13 @@ def fill(module: torch.nn.Module, tensors: dict[str, Tensor], source: Path) -> N
     module.load_state_dict(tensors, assign=True)
 
 
-def compare(expected: dict[str, Tensor], found: dict[str, Tensor], source: Path) -> None:
+def compare(expected: dict[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
     """Check that tensors have exactly the expected names and shapes; InputError names the first that does not."""
     for name, tensor in expected.items():
-        if name not in found:
+        if name not in tensors:
             raise InputError(f"{source}: tensor {name} is missing")
-        if found[name].shape != tensor.shape:
-            raise InputError(f"{source}: tensor {name} has shape {list(found[name].shape)}, expected {list(tensor.shape)}")
-    extra = sorted(set(found) - set(expected))
+        if tensors[name].shape != tensor.shape:
+            raise InputError(f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected {list(tensor.shape)}")
+    extra = sorted(set(tensors) - set(expected))
     if extra:
         raise InputError(f"{source}: tensor {extra[0]} is left over; it belongs to another model, method or base")

@@ -31,9 +31,9 @@ class Projector(nn.Module):
         self.tag_head = nn.Linear(2 * feature_width, words) if tags else None
         self.words = nn.Linear(words, width, bias=False)
         self.position = nn.Parameter(torch.zeros(features + tags, width))
-        for name, one in self.named_parameters():
+        for name, parameter in self.named_parameters():
             if not name.startswith("norm."):
-                nn.init.zeros_(one)
+                nn.init.zeros_(parameter)
 
     @property
     def tokens(self) -> int:

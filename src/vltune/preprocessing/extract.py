@@ -71,7 +71,7 @@ def _batches(
     images: Sequence[Image], source: Path, read: Read, size: int
 ) -> Iterator[tuple[np.ndarray, list[Image], dict[str, str]]]:
     """Give stacked pixels of the readable images of each batch, those images, and the others with the reasons."""
-    def one(batch: Sequence[Image]) -> tuple[np.ndarray, list[Image], dict[str, str]]:
+    def read_batch(batch: Sequence[Image]) -> tuple[np.ndarray, list[Image], dict[str, str]]:
         pixels, good, bad = [], [], {}
         for image in batch:
             try:
@@ -82,8 +82,8 @@ def _batches(
         return np.stack(pixels) if pixels else np.empty(0), good, bad
 
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(one, images[:size])
+        coming = reader.submit(read_batch, images[:size])
         for start in range(size, len(images) + size, size):
             ready = coming.result()
-            coming = reader.submit(one, images[start:start + size])
+            coming = reader.submit(read_batch, images[start:start + size])
             yield ready

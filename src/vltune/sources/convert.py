@@ -117,15 +117,15 @@ def convert_decoder(path: Path, folder: Path) -> None:
     })
     tokenizer = byte_level_tokenizer(
         meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.merges"],
-        [i for i, kind in enumerate(meta["tokenizer.ggml.token_type"]) if kind == CONTROL_TOKEN])
+        [i for i, token_type in enumerate(meta["tokenizer.ggml.token_type"]) if token_type == CONTROL_TOKEN])
     with whole(folder / "tokenizer.json") as part:
         tokenizer.save(str(part))
 
 
 def _hugging_face_name(name: str) -> str:
     if name.startswith("blk."):
-        _, layer, part, kind = name.split(".")
-        return f"model.layers.{layer}.{GGUF_PARTS[part]}.{kind}"
+        _, layer, part, suffix = name.split(".")
+        return f"model.layers.{layer}.{GGUF_PARTS[part]}.{suffix}"
     return {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}[name]
 
 

@@ -45,9 +45,9 @@ def fetch_wheel(name: str, version: str, sha256: str, cache: Path) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=cache) as folder:
         wheel = _download(name, version, Path(folder))
-        found = hash_of(wheel)
-        if found != sha256:
-            raise InputError(f"{name}=={version}: the downloaded wheel has SHA-256 {found}, expected {sha256}; it is not the "
+        digest = hash_of(wheel)
+        if digest != sha256:
+            raise InputError(f"{name}=={version}: the downloaded wheel has SHA-256 {digest}, expected {sha256}; it is not the "
                              "file that this project was made with, and is not used")
         wheel.replace(kept)
     return kept

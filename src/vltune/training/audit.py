@@ -35,12 +35,12 @@ class Audit:
         Raises:
             InputError: the number is another one, a tensor of the base is gone, or one that is to stay has changed.
         """
-        counted = sum(one.numel() for one in trained.values())
+        counted = sum(parameter.numel() for parameter in trained.values())
         if counted != formula:
             raise InputError(f"audit: {counted} parameters are trained, the method's formula gives {formula}")
-        known = {id(one) for one in self.loaded.values()}
-        own = {id(one) for one in trained.values()}
-        added = {name: one for name, one in decoder.named_parameters() if id(one) not in known | own}
+        known = {id(parameter) for parameter in self.loaded.values()}
+        own = {id(parameter) for parameter in trained.values()}
+        added = {name: parameter for name, parameter in decoder.named_parameters() if id(parameter) not in known | own}
         self.loaded = added | self.loaded  # one that took the name of a loaded tensor leaves that one to be missed
         self.before = digests(added) | self.before
         self.trained, self.start = dict(trained), digests(trained)
@@ -63,8 +63,8 @@ class Audit:
             InputError: a frozen tensor has changed, or a trained one has not; names it.
         """
         self._check_frozen(decoder)
-        for name, one in parameters.items():
-            if step > 1 and not moments[one]["exp_avg_sq"].any():
+        for name, parameter in parameters.items():
+            if step > 1 and not moments[parameter]["exp_avg_sq"].any():
                 raise InputError(f"audit: {name} is said to be trained, but its gradient was zero in every step; is learning_rate zero?")
         for name, now in digests(self.trained).items():
             if best_step > 1 and now == self.start[name]:
@@ -72,17 +72,17 @@ class Audit:
         frozen = self._frozen()
         lines = "".join(f"{name} {self.before[name]}\n" for name in sorted(frozen))
         return {
-            "formula": sum(one.numel() for one in self.trained.values()), "trained_tensors": len(self.trained),
+            "formula": sum(parameter.numel() for parameter in self.trained.values()), "trained_tensors": len(self.trained),
             "frozen_tensors": len(frozen), "frozen_sha256": hashlib.sha256(lines.encode()).hexdigest() if frozen else None,
         }
 
     def _frozen(self) -> dict[str, nn.Parameter]:
-        own = {id(one) for one in self.trained.values()}
-        return {name: one for name, one in self.loaded.items() if id(one) not in own}
+        own = {id(parameter) for parameter in self.trained.values()}
+        return {name: parameter for name, parameter in self.loaded.items() if id(parameter) not in own}
 
     def _check_frozen(self, decoder: Decoder) -> None:
         frozen = self._frozen()
-        there = {id(one) for one in decoder.parameters()}
+        there = {id(parameter) for parameter in decoder.parameters()}
         for name, now in digests(frozen).items():
             if id(frozen[name]) not in there:
                 raise InputError(f"audit: {name} is frozen, but is no longer in the decoder")
@@ -96,11 +96,11 @@ def check_gradients(parameters: Mapping[str, nn.Parameter]) -> None:
     Raises:
         InputError: one has none, since nothing that the loss depends on uses it; names it.
     """
-    for name, one in parameters.items():
-        if one.grad is None:
+    for name, parameter in parameters.items():
+        if parameter.grad is None:
             raise InputError(f"audit: {name} is said to be trained, but gets no gradient; does its module take part in the forward?")
 
 
 def digests(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     """Hash the bytes of each tensor by SHA-256."""
-    return {name: hashlib.sha256(one.detach().cpu().reshape(-1).view(torch.uint8).numpy()).hexdigest() for name, one in tensors.items()}
+    return {name: hashlib.sha256(parameter.detach().cpu().reshape(-1).view(torch.uint8).numpy()).hexdigest() for name, parameter in tensors.items()}

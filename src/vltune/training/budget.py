@@ -44,10 +44,10 @@ def solve(
 
     above = min(largest, smallest + bisect_left(range(smallest, largest + 1), target, key=count_at))
     near = [size for size in (above - 1, above) if size >= smallest]
-    size = min(near, key=lambda one: abs(count_at(one) - target))
+    size = min(near, key=lambda size: abs(count_at(size) - target))
     deviation = count_at(size) / target - 1
     if abs(deviation) > budget.tolerance:
-        sizes = " and ".join(f"{one} ({count_at(one):,} parameters, {count_at(one) / target - 1:+.1%})" for one in near)
+        sizes = " and ".join(f"{size} ({count_at(size):,} parameters, {count_at(size) / target - 1:+.1%})" for size in near)
         raise InputError(f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance {budget.tolerance:g}: the "
                          f"nearest for {method}.{settings.SIZE} is {sizes}; change the budget, the tolerance, or what else {method} is made of")
     return settings.resized(size), {

@@ -64,13 +64,13 @@ class Trainer:
         Raises:
             TypeError: one of them is not a parameter of the decoder itself (a copy would be trained for nothing).
         """
-        live = {id(one) for one in vlm.decoder.parameters() if one.requires_grad}
-        copies = [name for name, one in method.items() if id(one) not in live]
+        live = {id(parameter) for parameter in vlm.decoder.parameters() if parameter.requires_grad}
+        copies = [name for name, parameter in method.items() if id(parameter) not in live]
         if copies:
             raise TypeError(f"{copies[0]} is not a parameter of the decoder that requires a gradient")
         self.vlm, self.schedule, self.device = vlm.to(device), schedule, device
-        self.parameters = {f"decoder.{name}": one for name, one in method.items()}
-        self.parameters |= {f"projector.{name}": one for name, one in vlm.projector.named_parameters()}
+        self.parameters = {f"decoder.{name}": parameter for name, parameter in method.items()}
+        self.parameters |= {f"projector.{name}": parameter for name, parameter in vlm.projector.named_parameters()}
         self.optimizer = adamw.build(method, vlm.projector, schedule.learning_rate,
                                      schedule.projector_learning_rate, schedule.weight_decay)
         self.best: dict[str, Tensor] = {}
@@ -93,8 +93,8 @@ class Trainer:
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
         bar = tqdm(batches, name, s.steps, initial=self.state.step, mininterval=2, unit="step")
         for picked in bar:
-            batch = collate([one.texts for one in picked], self.vlm.image_tokens)
-            with meter.step(sum(len(one.texts) for one in picked), self.device):
+            batch = collate([example.texts for example in picked], self.vlm.image_tokens)
+            with meter.step(sum(len(example.texts) for example in picked), self.device):
                 loss = self._step(picked, batch, features)
             self.state.step += 1
             row: dict[str, Any] = {"step": self.state.step, "captions": meter.texts, "loss": round(loss, 6)}
@@ -130,7 +130,7 @@ class Trainer:
     def _loss(self, picked: list[Example], batch: Batch, features: Features) -> Tensor:
         """Sum of the cross-entropies of all target tokens, in nats."""
         b = batch.to(self.device)
-        images = torch.from_numpy(features.take([one.image_id for one in picked])).to(self.device)
+        images = torch.from_numpy(features.take([example.image_id for example in picked])).to(self.device)
         logits = self.vlm(images, b.tokens, b.positions, b.mask, b.sources)
         return F.cross_entropy(logits.float(), b.labels, reduction="sum")
 
@@ -140,21 +140,21 @@ class Trainer:
         self.vlm.eval()
         total, tokens = 0.0, 0
         for start in range(0, len(val), 32):
-            picked = [Example(one.image_id, one.texts[:1]) for one in val[start:start + 32]]
-            batch = collate([one.texts for one in picked], self.vlm.image_tokens)
+            picked = [Example(example.image_id, example.texts[:1]) for example in val[start:start + 32]]
+            batch = collate([example.texts for example in picked], self.vlm.image_tokens)
             total += self._loss(picked, batch, features).item()
             tokens += len(batch.labels)
         loss = total / tokens
         if loss < self.state.best_loss or not self.best:
             self.state.best_loss, self.state.best_step = loss, self.state.step
-            self.best = {name: one.detach().clone() for name, one in self.parameters.items()}
+            self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         return loss
 
     def _keep(self, resume_state: ResumeState) -> None:
-        tensors = {f"now/{name}": one.detach() for name, one in self.parameters.items()}
-        tensors |= {f"best/{name}": one for name, one in self.best.items()}
-        for name, one in self.parameters.items():
-            tensors |= {f"{part}/{name}": value for part, value in self.optimizer.state.get(one, {}).items()}
+        tensors = {f"now/{name}": parameter.detach() for name, parameter in self.parameters.items()}
+        tensors |= {f"best/{name}": parameter for name, parameter in self.best.items()}
+        for name, parameter in self.parameters.items():
+            tensors |= {f"{part}/{name}": value for part, value in self.optimizer.state.get(parameter, {}).items()}
         resume_state.save(tensors, vars(self.state))
 
     def _resume(self, resume_state: ResumeState) -> None:

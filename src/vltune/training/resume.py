@@ -49,7 +49,7 @@ class ResumeState:
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Keep a state: tensors, and anything that JSON can hold. The last one replaces the one before, whole."""
         with whole(self.folder / "state.safetensors") as part:
-            save_file({name: one.contiguous() for name, one in tensors.items()}, part, {"facts": json.dumps(facts)})
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"facts": json.dumps(facts)})
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Give the state that was kept, or None if there is none or it cannot be read."""

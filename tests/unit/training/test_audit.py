@@ -36,7 +36,8 @@ def fit(method: str, **change: object) -> dict:
 @pytest.mark.usefixtures("project")
 def test_every_method_passes_and_freezes_the_same_bits() -> None:
     found = {method: fit(method) for method in interface.names()}
-    frozen = {one["audit"]["frozen_sha256"] for one in found.values() if one["audit"]["frozen_tensors"]}
+    of_base = ("full", "norm")  # these train tensors of the base itself, so fewer of them are frozen
+    frozen = {one["audit"]["frozen_sha256"] for name, one in found.items() if name not in of_base}
     assert len(frozen) == 1
     assert found["full"]["audit"]["frozen_sha256"] is None
     for one in found.values():

@@ -43,9 +43,9 @@ def read(request: Request) -> None:
                 caption_id += len(references[image.id])
             split.ask(questions[name])
             tables[name] = split.write({"description": "own data", "split": name})
-        said = read_json(source / "SOURCE.json") if (source / "SOURCE.json").is_file() else {"licence": "not given"}
-        counts = {name: len(one.images) for name, one in splits.items()}
-        write_json(part / "SOURCE.json", {"dataset": "folder"} | said | {"images": counts, "questions": tables})
+        source_info = read_json(source / "SOURCE.json") if (source / "SOURCE.json").is_file() else {"licence": "not given"}
+        counts = {name: len(captions.images) for name, captions in splits.items()}
+        write_json(part / "SOURCE.json", {"dataset": "folder"} | source_info | {"images": counts, "questions": tables})
 
 
 def _questions(source: Path, name: str, captions: Captions) -> list[Question]:

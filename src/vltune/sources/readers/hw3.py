@@ -41,12 +41,12 @@ def read(request: Request) -> None:
     with replaced(request.folder) as part:
         splits = {name: SplitWriter(part, name) for name in SPLITS}
         caption_id = 0
-        for given in ("train", "val"):
-            captions = read_captions(source / f"{given}.json")
+        for part_name in ("train", "val"):
+            captions = read_captions(source / f"{part_name}.json")
             references = captions.by_image()
-            for image in tqdm(captions.images, given, unit="image", mininterval=2):
-                name = "train" if given == "train" else ("val", "test", "test")[derive(0, image.file_name) % 3]
-                splits[name].take(image, source / "images" / given / image.file_name, references[image.id], caption_id)
+            for image in tqdm(captions.images, part_name, unit="image", mininterval=2):
+                name = "train" if part_name == "train" else ("val", "test", "test")[derive(0, image.file_name) % 3]
+                splits[name].take(image, source / "images" / part_name / image.file_name, references[image.id], caption_id)
                 caption_id += len(references[image.id])
                 counts[name] += 1
         tables = {name: split.write({"description": "course data", "split": name}) for name, split in splits.items()}

@@ -42,13 +42,13 @@ REFERENCES = min(len(templates) for templates in TEMPLATES.values())  # the most
 def references(scene: Scene, count: int, rng: random.Random) -> list[str]:
     """Say `count` different true sentences about a scene, at most REFERENCES."""
     first = scene.things[0].concept
-    place = scene.place or ""
+    position = scene.position or ""
     words = {
         "a": with_article(first.name), "b": with_article(scene.things[-1].concept.name),
         "ground": with_article(f"{scene.colour} background"), "n": f"{NUMBERS[len(scene.things)]} {first.plural}",
-        "place": place, "spot": SPOTS.get(place) or place.replace("top", "upper").replace("bottom", "lower"),
+        "place": position, "spot": SPOTS.get(position) or position.replace("top", "upper").replace("bottom", "lower"),
     }
-    return [template.format(**words) for template in rng.sample(TEMPLATES[scene.relation or scene.kind], count)]
+    return [template.format(**words) for template in rng.sample(TEMPLATES[scene.relation or scene.layout], count)]
 
 
 @functools.cache

