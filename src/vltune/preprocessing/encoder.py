@@ -55,9 +55,9 @@ class Encoder(nn.Module):
         arguments = description.get("arguments", {})
         if "patch" not in str(name):
             raise InputError(f"{folder / 'config.json'}: {name} is not a vision transformer with patches")
-        vit = timm.create_model(name, num_classes=0, **arguments)
+        vit = _without_weights(name, arguments)
         try:
-            vit.load_state_dict(read_tensors(folder / "model.safetensors"))
+            vit.load_state_dict(read_tensors(folder / "model.safetensors"), assign=True)
         except RuntimeError as error:
             raise InputError(f"{folder / 'model.safetensors'}: does not fit {name}: {error}") from None
         patch = vit.patch_embed.patch_size[0]
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         self.patches = image_size // patch
         if self.patches % grid:
             raise InputError(f"preprocess.grid = {grid}: must divide the {self.patches} patches of a side")
-        vit.set_input_size(img_size=image_size)  # resamples the position table
+        vit.float().set_input_size(img_size=image_size)  # resamples the position table
         data = timm.data.resolve_model_data_config(vit)
         self.vit, self.grid, self.dtype = vit.eval().to(dtype), grid, dtype
         self.pools = POOLS[choice_of("preprocess.pooling", pooling, list(POOLS))]
@@ -85,6 +85,15 @@ class Encoder(nn.Module):
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Do the same from and to numpy arrays, on the encoder's own device."""
         return self(torch.from_numpy(pixels).to(self.mean.device)).cpu().numpy()
+
+
+def _without_weights(name: str, arguments: dict[str, Any]) -> nn.Module:
+    """Build a timm model whose weights are to be loaded; drawing initial ones would take longer than all the rest."""
+    with torch.device("meta"):
+        vit = timm.create_model(name, num_classes=0, **arguments)
+    if any(buffer.is_meta for buffer in vit.buffers()):  # tables that are computed, and need not be in the file
+        return timm.create_model(name, num_classes=0, **arguments)
+    return vit
 
 
 def load(folder: Path, image_size: int, grid: int, pooling: str, precision: str) -> tuple[Encoder, dict[str, Any]]:
