@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,11 @@ class Model:
         self.predict = load(Predict, "predict", root / "params.yaml")
         if beams is not None:
             self.predict = check(Predict, "predict", self.predict.model_dump() | {"beams": beams}, Path("--beams"))
-        base = Base(root, self.predict.precision)
-        self.eye, self.tokenizer, self.vlm = FeatureExtractor(root, folder), base.tokenizer, base.vlm(method, task, seed)
+        with ThreadPoolExecutor(1) as pool:  # the decoder's weights are converted while the encoder is built
+            loading = pool.submit(Base, root, self.predict.precision)
+            self.eye = FeatureExtractor(root, folder)
+            base = loading.result()
+        self.tokenizer, self.vlm = base.tokenizer, base.vlm(method, task, seed)
 
     def see(self, paths: Sequence[Path]) -> Iterator[tuple[Tensor, list[Path]]]:
         """Encode images, and give features [b, k, w] of predict.batch_size images, the last of fewer, with these images.

@@ -52,6 +52,12 @@ def test_help_of_a_command_has_an_example(command: str, capsys: pytest.CaptureFi
     assert f"\n    vltune {command} " in capsys.readouterr().out
 
 
+def test_captioning_imports_nothing_that_it_does_not_use() -> None:
+    imported = imported_by("vltune.commands.caption")
+    assert "timm" in imported
+    assert imported.isdisjoint({"onnx", "gguf", "pandas", "matplotlib", "dvc", "transformers", "peft", "scipy", "vltune.training"})
+
+
 def test_scoring_starts_without_torch() -> None:
     assert "torch" not in imported_by("vltune.commands.score")
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import repository
 from vltune.commands import inference
 from vltune.methods import checkpoint, interface
+from vltune.model import tensors
 from vltune.model.loading import load_decoder, share
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
-from vltune.pipeline.paths import DECODER
+from vltune.pipeline.paths import DECODER, ENCODER
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,14 @@ def test_one_base_serves_all_runs_and_stays_as_it_is(root: Path, monkeypatch: py
     assert read == [root / DECODER]
     assert list(base.decoder.state_dict()) == list(before)
     assert all(torch.equal(one, before[name]) for name, one in base.decoder.state_dict().items())
+
+
+def test_a_model_reads_each_file_of_weights_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    monkeypatch.setattr(tensors, "load_file", lambda path: read.append(path) or load_file(path))
+    inference.Model(root, "lora", "caption", 0, None)
+    folders = [root / ENCODER, root / DECODER, root / "models/lora/caption-0"]
+    assert sorted(read) == sorted(folder / "model.safetensors" for folder in folders)
 
 
 def test_shared_tensors_take_no_memory_of_their_own(root: Path) -> None:
