@@ -51,7 +51,7 @@ def draw(method: str, trial: int, seed: int) -> dict[str, float]:
 def conditions(method: str, settings: Method, task: str, recipe: Train) -> str:
     """Hash what the trials of a method share, and what must be equal for two of them to be compared."""
     rest = settings.model_dump(exclude=set(interface.searchable(interface.method(method))))
-    files = [*paths.learnt_from(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
+    files = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     base = base_of(DECODER, read_json(FEATURES / "signature.json"))
     return fingerprint([method, task, rest, recipe.model_dump(), base, [sha256(path) for path in files]])
 

@@ -19,7 +19,7 @@ def questions(split: str) -> tuple[Path, Path]:
     return RAW / f"questions_{split}.json", RAW / f"answers_{split}.json"
 
 
-def learnt_from() -> list[Path]:
+def training_texts() -> list[Path]:
     """Give the files of the texts that a training reads: those of train and val, never those of test."""
     return [path for split in ("train", "val") for path in (captions(split), *questions(split))]
 

@@ -133,6 +133,6 @@ def _schedule(settings: Method, recipe: Train, seed: int) -> Schedule:
 
 def _versions(task: str) -> list[Any]:
     """What a kept state depends on besides the parameters: a training must not go on with other data or code."""
-    data = [*paths.learnt_from(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
+    data = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
     return [*(sha256(file) for file in [*data, *code]), torch.__version__]
