@@ -28,20 +28,20 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--beams", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
-    paths = images.of(RAW / "images/test")[:given.images]
+    arguments = parser.parse_args()
+    paths = images.find_images(RAW / "images/test")[:arguments.images]
     start = time.perf_counter()
-    model = Model(Path(), given.method, "caption", given.seed, given.beams)
-    for features, batch in model.see(paths[:WARM]):
-        caption.say(model, features, batch)
+    model = Model(Path(), arguments.method, "caption", arguments.seed, arguments.beams)
+    for features, batch in model.encode(paths[:WARM]):
+        caption.generate_captions(model, features, batch)
     loaded = time.perf_counter() - start
     seconds = []
-    for _ in range(given.repeats):
+    for _ in range(arguments.repeats):
         start = time.perf_counter()
-        for features, batch in model.see(paths):
-            caption.say(model, features, batch)
+        for features, batch in model.encode(paths):
+            caption.generate_captions(model, features, batch)
         seconds.append(time.perf_counter() - start)
-    print(f"vltune caption, {given.method}, {len(paths)} images, {given.beams} beams, {model.captioner.dtype}, "
+    print(f"vltune caption, {arguments.method}, {len(paths)} images, {arguments.beams} beams, {model.vlm.dtype}, "
           f"{torch.get_num_threads()} threads")
     print(f"  start-up             {loaded:.1f} s")
     print(f"  images a second      {len(paths) / np.median(seconds):.1f} (fastest {len(paths) / min(seconds):.1f})")

@@ -61,14 +61,14 @@ def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dt
 def theirs(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype) -> Callable[[], float]:
     """Build the same step of transformers + peft, under autocast, with a linear projector of the same size."""
     with tempfile.TemporaryDirectory() as folder:
-        made = transformers.AutoConfig.from_pretrained(DECODER)
-        made.save_pretrained(folder)
-        model = transformers.AutoModelForCausalLM.from_config(made)
+        configuration = transformers.AutoConfig.from_pretrained(DECODER)
+        configuration.save_pretrained(folder)
+        model = transformers.AutoModelForCausalLM.from_config(configuration)
         model.load_state_dict(read_tensors(DECODER / "model.safetensors"), strict=False)
     targets = [f"{site}_proj" for site in settings.targets]
     model = peft.get_peft_model(model.float(), peft.LoraConfig(
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets)).train()
-    projector = torch.nn.Sequential(torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, made.hidden_size))
+    projector = torch.nn.Sequential(torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, configuration.hidden_size))
     parameters = [*(p for p in model.parameters() if p.requires_grad), *projector.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3)
     labels = torch.cat((torch.full(features.shape[:2], -100), tokens), dim=1)
@@ -98,20 +98,20 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=12, help="text tokens of a row, after 16 image tokens")
     parser.add_argument("--repeats", type=int, default=12)
     parser.add_argument("--precision", default="auto", choices=("auto", "bf16", "float32"))
-    given = parser.parse_args()
-    dtype = choose_dtype(given.precision, torch.device("cpu"))
+    arguments = parser.parse_args()
+    dtype = choose_dtype(arguments.precision, torch.device("cpu"))
     settings = load(lora.Config, "lora")
     vocabulary = load_decoder(DECODER).config.vocabulary
-    features, tokens = batches(given.rows, given.words, vocabulary)
+    features, tokens = batches(arguments.rows, arguments.words, vocabulary)
     steps = {"vltune": ours(settings, features, tokens, dtype), "transformers + peft": theirs(settings, features, tokens, dtype)}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(given.repeats + 2):
+    for _ in range(arguments.repeats + 2):
         for name, step in steps.items():
             start = time.perf_counter()
             step()
             seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(values[2:]) for name, values in seconds.items()}  # the first two warm up
-    print(f"LoRA step, {given.rows} x ({IMAGE_TOKENS} image + {given.words} text) tokens, {dtype}, {torch.get_num_threads()} threads")
+    print(f"LoRA step, {arguments.rows} x ({IMAGE_TOKENS} image + {arguments.words} text) tokens, {dtype}, {torch.get_num_threads()} threads")
     for name, median in medians.items():
         print(f"  {name:20} {median:.3f} s (fastest {np.min(seconds[name]):.3f})")
     print(f"  ratio                {medians['vltune'] / medians['transformers + peft']:.2f}")

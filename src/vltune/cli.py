@@ -1,40 +1,37 @@
-"""The command `vltune`: use, score and hand over what the pipeline has trained. Commands are imported when they are called."""
+"""The command `vltune`: use, score and export trained runs.
+
+The module of a command is imported when the command is called, so that `vltune --help` needs no torch.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from vltune.commands import options
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
 app = typer.Typer(
-    help="Use what the pipeline has trained: caption, answer, score, compare, merge, export, import. Search for learning rates; "
-         "verify the results.",
+    help="Use the runs that the pipeline has trained: caption, answer, score, compare, merge, export, "
+         "import. Search for learning rates; verify the results.",
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 all was done; 1 wrong input, or something was left out; 2 an unknown option; 130 Ctrl-C.",
+    epilog="Exit codes: 0 success; 1 wrong input, or something was left out; 2 unknown option; 130 Ctrl-C.",
 )
 
-Method = Annotated[str, typer.Option(help="A method, or any other folder in models/.")]
-Task = Annotated[str, typer.Option(help="caption or vqa.")]
-Seed = Annotated[int, typer.Option(help="The seed of the training.")]
-Root = Annotated[Path, typer.Option(help="The root of the repository, with params.yaml, data/base and models/.")]
-Out = Annotated[Path | None, typer.Argument(metavar="[OUT.json]", help="A JSON file; the standard output if it is not given.")]
-NewFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]
 HERE = Path()
 
 
 @app.command()
 def caption(
-    place: Annotated[Path, typer.Argument(metavar="IMAGE_OR_FOLDER", help="An image, or a folder of images.")], out: Out = None, *,
-    method: Method, seed: Seed = 0, beams: Annotated[int | None, typer.Option(help="Instead of predict.beams.")] = None,
-    root: Root = HERE,
+    image_or_folder: options.ImageOrFolder, out: options.Out = None, *, method: options.Method,
+    seed: options.Seed = 0, beams: options.Beams = None, root: options.Root = HERE,
 ) -> None:
     """Caption an image or a folder of images.
 
-    Written is {name without extension: caption}. Images that cannot be read are reported and left out; the exit code is then 1.
+    The output is {name without extension: caption}. Images that cannot be read are reported and left out; the
+    exit code is then 1.
 
     \b
     Examples:
@@ -43,22 +40,20 @@ def caption(
     """
     def work() -> None:
         from vltune.commands.caption import main
-        main(place, out, method, seed, beams, root)
+        main(image_or_folder, out, method, seed, beams, root)
     run(work)
 
 
 @app.command()
 def answer(
-    first: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="An image; with --questions, the JSON file to write.")] = None,
-    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="A question about it.")] = None, *,
-    method: Method, questions: Annotated[Path | None, typer.Option(help="A question file in VQAv2 format.")] = None,
-    images: Annotated[Path | None, typer.Option(help="The folder of its images; otherwise the file's own folder.")] = None,
-    seed: Seed = 0, root: Root = HERE,
+    image_or_out: options.ImageOrOut = None, question: options.QuestionText = None, *, method: options.Method,
+    questions: options.QuestionFile = None, images: options.ImageFolder = None, seed: options.Seed = 0,
+    root: options.Root = HERE,
 ) -> None:
-    """Answer a question, or a file of them.
+    """Answer a question about an image, or a file of questions.
 
-    For a file, [{"question_id", "answer"}] is written. Images are found by the file's list `images`, or by their names: the
-    id itself, or a number at the end.
+    For a file, the output is [{"question_id", "answer"}]. Images are found by the file's list `images`, or by
+    their names: the image id itself, or a name that ends in it.
 
     \b
     Examples:
@@ -66,31 +61,30 @@ def answer(
       vltune answer --questions questions.json --images photos answers.json --method lora
     """
     def work() -> None:
-        if questions is None and (first is None or question is None):
+        if questions is None and (image_or_out is None or question is None):
             raise InputError("give an image and a question, or --questions FILE")
         if questions is not None and question is not None:
             raise InputError("give either an image and a question, or --questions FILE and the file to write")
-        from vltune.commands.answer import many, one
+        from vltune.commands.answer import answer_file, answer_question
         if questions is None:
-            one(first, question, method, seed, root)
+            answer_question(image_or_out, question, method, seed, root)
         else:
-            many(questions, images or questions.parent, first, method, seed, root)
+            answer_file(questions, images or questions.parent, image_or_out, method, seed, root)
     run(work)
 
 
 @app.command()
 def score(
-    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS.json", help="Captions or answers; see below.")],
-    annotations: Annotated[Path, typer.Argument(metavar="ANNOTATIONS.json", help="COCO captions, or VQAv2 annotations.")],
-    out: Out = None, *, images: Annotated[Path | None, typer.Option(help="Check that every image is in this folder.")] = None,
-    root: Root = HERE,
+    predictions: options.Predictions, annotations: options.Annotations, out: options.Out = None, *,
+    images: options.CheckedFolder = None, root: options.Root = HERE,
 ) -> None:
     """Score captions or answers of any system.
 
-    Intervals are over images, by the section `evaluate` of params.yaml.
+    Confidence intervals are bootstrapped over images, with the settings of the section `evaluate` of
+    params.yaml.
 
-    PREDICTIONS: {name: caption}, [{"image_id", "caption"}] or [{"question_id", "answer"}]. Every annotated image or question
-    must have one, and no other.
+    PREDICTIONS: {name: caption}, [{"image_id", "caption"}] or [{"question_id", "answer"}]. There must be
+    exactly one for each annotated image or question.
 
     \b
     Examples:
@@ -105,15 +99,14 @@ def score(
 
 @app.command()
 def compare(
-    results: Annotated[list[str] | None, typer.Argument(metavar="[[NAME=]RESULTS.json]...", help="Instead of the pipeline's.")] = None, *,
-    task: Annotated[str | None, typer.Option(help="caption or vqa; otherwise all that are there.")] = None,
-    metric: Annotated[str | None, typer.Option(help="One metric, such as CIDEr or accuracy; otherwise a choice.")] = None,
-    form: Annotated[str, typer.Option("--format", help="terminal, markdown or csv.")] = "terminal", root: Root = HERE,
+    results: options.Results = None, *, task: options.ComparedTask = None, metric: options.Metric = None,
+    form: options.Format = "terminal", root: options.Root = HERE,
 ) -> None:
     """Compare methods: means with intervals, and a verdict on each pair.
 
-    Compared are the results that `evaluate` wrote into data/results, or the given ones, under the name of their method or
-    NAME. Results that were scored differently, or on other images, are refused.
+    The results are those that the stage `evaluate` wrote into data/results, or the given files. A file is
+    listed under NAME, or under its method. Results that were scored differently, or on other images, are
+    refused.
 
     \b
     Examples:
@@ -129,11 +122,14 @@ def compare(
 
 
 @app.command()
-def merge(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed = 0, root: Root = HERE) -> None:
-    """Merge a run, for transformers to load.
+def merge(
+    out: options.NewFolder, *, method: options.Method, task: options.Task = "caption", seed: options.Seed = 0,
+    root: options.Root = HERE,
+) -> None:
+    """Merge a run into a plain decoder, for transformers to load.
 
-    The decoder as a plain one in Hugging Face's form, and its projector beside it. Prints the largest difference of a logit
-    between merged and unmerged.
+    OUT gets the decoder in Hugging Face's format, and the projector. The largest difference of a logit
+    between the merged and the unmerged model is printed.
 
     \b
     Example:
@@ -146,10 +142,13 @@ def merge(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed 
 
 
 @app.command()
-def export(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed = 0, root: Root = HERE) -> None:
-    """Export a run, for Hugging Face's peft.
+def export(
+    out: options.NewFolder, *, method: options.Method, task: options.Task = "caption", seed: options.Seed = 0,
+    root: options.Root = HERE,
+) -> None:
+    """Export a run for Hugging Face's peft.
 
-    A folder that peft loads onto the same decoder, with the projector beside it.
+    OUT gets the files that peft loads onto the same decoder, and the projector.
 
     \b
     Example:
@@ -163,12 +162,12 @@ def export(out: NewFolder, *, method: Method, task: Task = "caption", seed: Seed
 
 @app.command(name="import")
 def import_(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What peft's save_pretrained or `vltune export` wrote.")],
-    out: NewFolder, *, task: Task = "caption", root: Root = HERE,
+    folder: options.PeftFolder, out: options.NewFolder, *, task: options.Task = "caption",
+    root: options.Root = HERE,
 ) -> None:
-    """Import a folder of Hugging Face's peft.
+    """Import a run from a folder of Hugging Face's peft.
 
-    OUT becomes a checkpoint; other commands find it in models/NAME/TASK-SEED as method NAME.
+    OUT becomes a checkpoint. If it is models/NAME/TASK-SEED, other commands know it as method NAME.
 
     \b
     Examples:
@@ -183,19 +182,16 @@ def import_(
 
 @app.command()
 def search(
-    *, trials: Annotated[int, typer.Option(min=1, help="How many trials every method gets.")] = 5,
-    steps: Annotated[int, typer.Option(min=1, help="The steps of a trial; else it is as the section `train` says.")] = 60,
-    task: Task = "caption", method: Annotated[list[str] | None, typer.Option(help="Those of params.yaml if it is not given.")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the values that are drawn, and of the trainings.")] = 0,
-    out: Annotated[Path, typer.Option(metavar="TABLE.csv", help="The table of trials.")] = Path("results/search.csv"),
-    write: Annotated[bool, typer.Option("--write", help="Put the best values into params.yaml.")] = False,
+    *, trials: options.Trials = 5, steps: options.Steps = 60, task: options.Task = "caption",
+    method: options.Methods = None, seed: options.SearchSeed = 0,
+    out: options.Table = Path("results/search.csv"), write: options.Write = False,
 ) -> None:
-    """Find learning rates, equally for all methods.
+    """Search for learning rates, with the same number of trials for every method.
 
-    Every method gets the same number of short trainings, at values drawn from the ranges beside the fields in its file; the loss
-    on val decides. Trials are recorded in TABLE.csv as they end, and those that are there are not repeated, so that Ctrl-C loses
-    nothing and more trials can be added. TABLE.json has the best of each method, where it is from, and what k trials would have
-    found on average. The outputs of the pipeline stay as they are.
+    A trial is a short training at values drawn from the ranges in the method's file; the lowest validation
+    loss wins. Each trial is recorded in TABLE.csv as it ends. Recorded trials are not repeated, so that
+    Ctrl-C loses nothing and trials can be added later. TABLE.json has the best trial of each method, and the
+    expected best loss of k trials. The outputs of the pipeline are not changed.
 
     \b
     Examples:
@@ -210,14 +206,12 @@ def search(
 
 
 @app.command()
-def verify(
-    *, folder: Annotated[Path | None, typer.Option(help="A new folder for the clone, which stays; otherwise it is removed.")] = None,
-    root: Root = HERE,
-) -> None:
-    """Make everything again, and compare every hash.
+def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> None:
+    """Reproduce all results from scratch, and compare every hash.
 
-    Clones HEAD, runs the whole pipeline there from nothing, and compares all hashes of its dvc.lock with the committed ones but
-    those of timings. What differs is printed, with the likely cause; the exit code is then 1. It takes as long as `make repro`.
+    Clones HEAD, runs the whole pipeline there, and compares the hashes in its dvc.lock with the committed
+    ones, except those of timings. Differences are printed with the likely cause; the exit code is then 1. It
+    takes as long as `make repro`.
 
     \b
     Examples:
@@ -231,7 +225,7 @@ def verify(
 
 
 def main() -> None:
-    """Start the command."""
+    """Run the command line."""
     app(prog_name="vltune")
 
 

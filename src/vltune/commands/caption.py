@@ -1,4 +1,4 @@
-"""vltune caption: say what images show."""
+"""vltune caption: generate captions of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from vltune.commands.inference import Model
 from vltune.prediction.predict import caption
 
 
-def main(place: Path, out: Path | None, method: str, seed: int, beams: int | None, root: Path) -> None:
+def main(
+    image_or_folder: Path, out: Path | None, method: str, seed: int, beams: int | None, root: Path
+) -> None:
     """Caption an image or the images of a folder; write {name without extension: caption}.
 
     Images that cannot be read are reported and left out; the others are written.
@@ -21,18 +23,18 @@ def main(place: Path, out: Path | None, method: str, seed: int, beams: int | Non
         InputError: the input is wrong, or (at the end) images were left out.
     """
     output.check_file(out)
-    paths = images.of(place)
+    paths = images.find_images(image_or_folder)
     model = Model(root, method, "caption", seed, beams)
     captions: dict[str, str] = {}
-    with output.kept(captions, out), output.progress(len(paths), "image") as bar:
-        for features, batch in model.see(paths):
-            captions |= say(model, features, batch)
+    with output.written_at_end(captions, out), output.progress(len(paths), "image") as bar:
+        for features, batch in model.encode(paths):
+            captions |= generate_captions(model, features, batch)
             bar.update(len(batch))
-    output.all_read(len(paths) - len(captions), len(paths), place)
+    output.check_complete(len(paths) - len(captions), len(paths), image_or_folder)
 
 
-def say(model: Model, features: Tensor, paths: Sequence[Path]) -> dict[str, str]:
-    """Caption images given by their features, by their names without extension."""
-    s = model.predict
-    said = caption(model.vlm, features, model.tokenizer, s.beams, s.length_penalty, s.max_new_tokens)
-    return {path.stem: text for path, text in zip(paths, said, strict=True)}
+def generate_captions(model: Model, features: Tensor, paths: Sequence[Path]) -> dict[str, str]:
+    """Caption images given by their features [b, k, w], by their names without extension."""
+    s = model.predict_settings
+    texts = caption(model.vlm, features, model.tokenizer, s.beams, s.length_penalty, s.max_new_tokens)
+    return {path.stem: text for path, text in zip(paths, texts, strict=True)}

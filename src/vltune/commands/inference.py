@@ -1,4 +1,4 @@
-"""A trained run, ready for use: one decoder in memory, and on it the model of every run that is asked for."""
+"""A trained run, ready for inference: the decoder is in memory once, and all runs share it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from vltune.prediction.predict import Predict
 from vltune.preprocessing import encoder
 from vltune.preprocessing.extract import Preprocess
 
-PRECISIONS = {"bfloat16": "bf16", "float32": "float32"}  # how a signature calls them, and how params.yaml does
+PRECISIONS = {"bfloat16": "bf16", "float32": "float32"}  # name in a signature: name in params.yaml
 
 
 def find(root: Path, method: str, task: str, seed: int) -> Path:
-    """Give the folder of a run's checkpoint; `method` is any folder of models/, so that one from elsewhere can be used too.
+    """Give the folder of a run's checkpoint; `method` may be any folder of models/, such as an imported one.
 
     Raises:
-        InputError: there is none; says which there are, and how it is made.
+        InputError: there is none; lists those that exist, and the command that makes it.
     """
     folder = root / paths.checkpoint(method, task, seed)
     if (folder / "checkpoint.json").is_file():
@@ -43,30 +43,33 @@ def find(root: Path, method: str, task: str, seed: int) -> Path:
     runs = sorted(file.parent for file in (root / "models").glob("*/*/checkpoint.json"))
     methods = sorted({*interface.names(), START, *(run.parent.name for run in runs)})
     if method not in methods:
-        raise InputError(f"unknown method {method!r}{nearest(method, methods)}; the methods are {', '.join(methods)}")
+        raise InputError(
+            f"unknown method {method!r}{nearest(method, methods)}; the methods are {', '.join(methods)}")
     if task not in TASKS:
         raise InputError(f"unknown task {task!r}{nearest(task, TASKS)}; the tasks are {', '.join(TASKS)}")
-    there = ", ".join(f"{run.parent.name} {run.name}" for run in runs) or "none"
+    existing = ", ".join(f"{run.parent.name} {run.name}" for run in runs) or "none"
     stage = "align" if method == START else f"train_{method}"
-    raise InputError(f"{folder}: no such checkpoint; those there are: {there}. Make it with `dvc repro {stage}` in the root of the "
-                     "repository, with this task and seed in params.yaml")
+    raise InputError(
+        f"{folder}: no such checkpoint; existing ones: {existing}. Make it with `dvc repro {stage}` in the "
+        "root of the repository, with this task and seed in params.yaml")
 
 
 def described(folder: Path) -> dict[str, Any]:
-    """Read the description of a checkpoint; raises InputError if it lacks what its use needs."""
+    """Read the description of a checkpoint; InputError if a key that inference needs is missing."""
     path = folder / "checkpoint.json"
     content = read_json(path)
     fields(path, "the whole", 0, content, ("attach", "settings", "base", "trained_parameters"))
     fields(path, "base", 0, content["base"], ("decoder", "features"))
-    fields(path, "base.features", 0, content["base"]["features"], ("image_size", "tokens", "width", "pooling", "precision"))
+    signature = content["base"]["features"]
+    fields(path, "base.features", 0, signature, ("image_size", "tokens", "width", "pooling", "precision"))
     return content
 
 
 class Base:
-    """A frozen decoder that is read once; every run that is asked for shares its tensors and is kept."""
+    """A frozen decoder that is read once; the models of all runs share its tensors and are cached."""
 
     def __init__(self, root: Path, precision: str) -> None:
-        """Load the decoder and its tokenizer from the repository at `root`, in a precision of params.yaml's words."""
+        """Load the decoder and its tokenizer from the repository at `root`; `precision` as in params.yaml."""
         deterministic()
         self.root, self.device = root, choose_device()
         self.dtype = choose_dtype(precision, self.device)
@@ -89,37 +92,40 @@ class Base:
 
 
 class FeatureExtractor:
-    """The encoder that the features of a run came from: its images' size, grid and precision stand in the checkpoint."""
+    """The encoder that a run was trained with; image size, grid and precision are those of its checkpoint."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         """Load the encoder of the repository at `root` as the checkpoint in `folder` needs it.
 
         Raises:
-            InputError: the repository's encoder is another one; says in what they differ.
+            InputError: the repository's encoder is another one; names the first difference.
         """
         signature = described(folder)["base"]["features"]
         self.size = signature["image_size"]
         precision = PRECISIONS.get(signature["precision"], signature["precision"])
-        self.encoder, here = encoder.load(root / ENCODER, self.size, math.isqrt(signature["tokens"]), signature["pooling"], precision)
-        if here != signature:
-            raise InputError(f"{folder}: trained with another encoder: {checkpoint.difference(signature, here)}")
+        grid = math.isqrt(signature["tokens"])
+        self.encoder, loaded = encoder.load(root / ENCODER, self.size, grid, signature["pooling"], precision)
+        if loaded != signature:
+            difference = checkpoint.difference(signature, loaded)
+            raise InputError(f"{folder}: trained with another encoder: {difference}")
 
     def encode(self, paths: Sequence[Path], pixel_limit: int) -> tuple[Tensor, list[Path], dict[Path, str]]:
         """Encode a batch of images.
 
-        Returns: features, float16 [b, k, w], on the encoder's device; the b images that they are of; those that cannot be
-            read, with the reason.
+        Returns: features, float16 [b, k, w], on the encoder's device; the paths of these b images; the
+            reasons why others cannot be read, by path.
         """
-        pixels, good, bad = [], [], {}
+        pixels, readable, unreadable = [], [], {}
         for path in paths:
             try:
                 pixels.append(_read(path, self.size, pixel_limit))
-                good.append(path)
+                readable.append(path)
             except InputError as error:
-                bad[path] = str(error)
+                unreadable[path] = str(error)
         if not pixels:
-            return torch.empty(0), good, bad
-        return self.encoder(torch.from_numpy(np.stack(pixels)).to(self.encoder.mean.device)), good, bad
+            return torch.empty(0), readable, unreadable
+        batch = torch.from_numpy(np.stack(pixels)).to(self.encoder.mean.device)
+        return self.encoder(batch), readable, unreadable
 
 
 def _read(path: Path, size: int, pixel_limit: int) -> np.ndarray:
@@ -129,40 +135,44 @@ def _read(path: Path, size: int, pixel_limit: int) -> np.ndarray:
 
 
 class Model:
-    """Encoder and decoder of a run, with the sections of params.yaml that they work by."""
+    """Feature extractor, tokenizer and vision-language model of a run, with their sections of params.yaml."""
 
     def __init__(self, root: Path, method: str, task: str, seed: int, beams: int | None) -> None:
-        """Load a run of the repository at `root`; `beams` takes the place of predict.beams if it is given.
+        """Load a run of the repository at `root`; `beams`, if given, replaces predict.beams.
 
         Raises:
-            InputError: there is no such checkpoint, it doesn't fit the repository, or the number of beams is not possible.
+            InputError: there is no such checkpoint, it does not fit the repository, or the number of beams is
+                out of range.
         """
         folder = find(root, method, task, seed)
-        self.preprocess = load(Preprocess, "preprocess", root / "params.yaml")
-        self.predict = load(Predict, "predict", root / "params.yaml")
+        self.preprocess_settings = load(Preprocess, "preprocess", root / "params.yaml")
+        self.predict_settings = load(Predict, "predict", root / "params.yaml")
         if beams is not None:
-            self.predict = check(Predict, "predict", self.predict.model_dump() | {"beams": beams}, Path("--beams"))
+            changed = self.predict_settings.model_dump() | {"beams": beams}
+            self.predict_settings = check(Predict, "predict", changed, Path("--beams"))
         with ThreadPoolExecutor(1) as pool:  # the decoder's weights are converted while the encoder is built
-            loading = pool.submit(Base, root, self.predict.precision)
-            self.eye = FeatureExtractor(root, folder)
+            loading = pool.submit(Base, root, self.predict_settings.precision)
+            self.extractor = FeatureExtractor(root, folder)
             base = loading.result()
         self.tokenizer, self.vlm = base.tokenizer, base.vlm(method, task, seed)
 
-    def see(self, paths: Sequence[Path]) -> Iterator[tuple[Tensor, list[Path]]]:
-        """Encode images, and give features [b, k, w] of predict.batch_size images, the last of fewer, with these images.
+    def encode(self, paths: Sequence[Path]) -> Iterator[tuple[Tensor, list[Path]]]:
+        """Encode images; yield features [b, k, w] and paths in batches of predict.batch_size, the last one
+        smaller.
 
-        Images that cannot be read are reported and left out. Batches are those of the stages preprocess and predict, so that
-        a data set's images give what the pipeline gave: in half precision the last digits depend on the batch.
+        Images that cannot be read are reported and left out. Batches are those of the stages preprocess and
+        predict, so that the images of a data set get the pipeline's captions: in half precision the last
+        digits of a feature depend on the batch.
         """
         features: list[Tensor] = []
-        waiting: list[Path] = []
-        size = self.preprocess.batch_size
+        encoded: list[Path] = []
+        size, limit = self.preprocess_settings.batch_size, self.preprocess_settings.pixel_limit
+        batch = slice(0, self.predict_settings.batch_size)
         for start in range(0, len(paths), size):
-            found, good, bad = self.eye.encode(paths[start:start + size], self.preprocess.pixel_limit)
-            output.report(bad)
-            features += list(found)
-            waiting += good
-            while len(waiting) >= self.predict.batch_size or (waiting and start + size >= len(paths)):
-                here = slice(0, self.predict.batch_size)
-                yield torch.stack(features[here]), waiting[here]
-                del features[here], waiting[here]
+            new, readable, unreadable = self.extractor.encode(paths[start:start + size], limit)
+            output.report(unreadable)
+            features += list(new)
+            encoded += readable
+            while len(encoded) >= batch.stop or (encoded and start + size >= len(paths)):
+                yield torch.stack(features[batch]), encoded[batch]
+                del features[batch], encoded[batch]

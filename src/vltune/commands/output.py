@@ -1,4 +1,4 @@
-"""What commands write: places that are checked before the work starts, progress, and what Ctrl-C leaves."""
+"""Output of commands: paths checked before the work starts, progress, and results kept on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,35 +20,39 @@ def check_file(path: Path | None) -> None:
     """Check that a JSON file can be written; None is the standard output.
 
     Raises:
-        InputError: it is a folder, its name does not end in .json, or its place does not let itself be written.
+        InputError: it is a folder, its name does not end in .json, or its parent directory is not writable.
     """
     if path is None:
         return
     if path.is_dir():
         raise InputError(f"{path}: cannot be written, it is a folder; expected the name of a JSON file")
     if path.suffix.lower() != ".json":  # an image given by mistake would be lost
-        raise InputError(f"{path}: expected a name that ends in .json for what is written")
-    _check_place(path)
+        raise InputError(f"{path}: expected a name that ends in .json for the output")
+    _check_parent(path)
 
 
 def check_folder(path: Path) -> None:
-    """Check that a folder can be made; raises InputError if something is there, or its place cannot be written."""
+    """Check that a folder can be created.
+
+    Raises:
+        InputError: a file or a folder that is not empty is there, or the parent directory is not writable.
+    """
     if path.exists() and not path.is_dir():
         raise InputError(f"{path}: cannot be written, it is a file; expected the name of a new folder")
     if path.is_dir() and any(path.iterdir()):
         raise InputError(f"{path}: is not empty, and nothing in it is overwritten; give a new folder")
-    _check_place(path)
+    _check_parent(path)
 
 
-def _check_place(path: Path) -> None:
-    place = path.absolute().parent
-    while not place.exists():
-        place = place.parent
+def _check_parent(path: Path) -> None:
+    parent = path.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
     try:
-        with tempfile.TemporaryFile(dir=place):
+        with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
-        raise InputError(f"{path}: cannot be written, {place}: {error.strerror}") from None
+        raise InputError(f"{path}: cannot be written, {parent}: {error.strerror}") from None
 
 
 def emit(value: Any, path: Path | None) -> None:
@@ -60,31 +64,32 @@ def emit(value: Any, path: Path | None) -> None:
 
 
 @contextmanager
-def kept(done: dict | list, path: Path | None) -> Iterator[None]:
-    """Write what the block has put into `done`, at its end or when Ctrl-C ends it."""
+def written_at_end(results: dict | list, path: Path | None) -> Iterator[None]:
+    """Write `results`, which the block fills, when the block ends or Ctrl-C interrupts it."""
     try:
         yield
     except KeyboardInterrupt:
-        if done:
-            emit(done, path)
-        sys.stderr.write(f"\nstopped: {len(done)} done{f', in {path}' if path and done else ''}\n")
+        if results:
+            emit(results, path)
+        sys.stderr.write(f"\nstopped: {len(results)} done{f', in {path}' if path and results else ''}\n")
         raise
-    if done:
-        emit(done, path)
+    if results:
+        emit(results, path)
 
 
 def progress(total: int, unit: str) -> tqdm:
-    """Make a progress bar on stderr; a single thing has none."""
+    """Make a progress bar on stderr; a single item has none."""
     return tqdm(total=total, unit=unit, file=sys.stderr, disable=total < 2)
 
 
 def report(left_out: dict[Path, str]) -> None:
-    """Say on stderr which images could not be read, and why."""
+    """Report on stderr which images could not be read, and why."""
     for path, reason in left_out.items():
         tqdm.write(f"left out: {path}: {reason}", file=sys.stderr)
 
 
-def all_read(missing: int, total: int, place: Path) -> None:
-    """Raise InputError if something was left out: not everything that was asked for is done."""
+def check_complete(missing: int, total: int, source: Path) -> None:
+    """Raise InputError if something was left out, so that the command does not exit with 0."""
     if missing:
-        raise InputError(f"{place}: {missing} of {total} were left out, since their images cannot be read; the others are done")
+        raise InputError(f"{source}: {missing} of {total} were left out, since their images cannot be read; "
+                         "the others are done")

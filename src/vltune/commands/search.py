@@ -1,4 +1,4 @@
-"""vltune search: find learning rates, with the same number of trials for every method."""
+"""vltune search: search for learning rates, with the same number of trials for every method."""
 
 from __future__ import annotations
 
@@ -31,110 +31,129 @@ from vltune.training.train import Train, train
 
 
 def draw(method: str, trial: int, seed: int) -> dict[str, float]:
-    """Draw the searched values of a trial, three digits each: a low-discrepancy sequence from the middle of the ranges.
+    """Draw the searched values of a trial from a low-discrepancy sequence, rounded to three digits.
 
-    A trial depends on its number alone, so more trials go on where fewer ended, and it lies at the same place of the range of
-    every method that searches as many values. Seeds other than 0 begin elsewhere.
+    The sequence starts in the middle of the ranges, or at a random point for a seed other than 0. A trial
+    depends on its number alone: a longer search continues a shorter one, and methods with the same number of
+    searched values are tried at the same relative points of their ranges.
 
-    Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 5 (low-discrepancy sequences
-    instead of random points); Roberts 2018, The Unreasonable Effectiveness of Quasirandom Sequences (the sequence R).
+    Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 5
+        (low-discrepancy sequences instead of random points); Roberts 2018, The Unreasonable Effectiveness of
+        Quasirandom Sequences (the sequence R).
     """
     ranges = interface.searchable(interface.method(method))
     first = numpy_generator(seed, "first trial").random(len(ranges)) if seed else [0.5] * len(ranges)
     base = 2.0  # becomes the root of x^(d + 1) = x + 1, in d dimensions
     for _ in range(50):
         base = (1 + base) ** (1 / (len(ranges) + 1))
-    shares = [(begin + trial / base ** (place + 1)) % 1 for place, begin in enumerate(first)]
-    return {name: float(f"{one.at(share):.3g}") for share, (name, one) in zip(shares, ranges.items(), strict=True)}
+    shares = [(begin + trial / base ** (dimension + 1)) % 1 for dimension, begin in enumerate(first)]
+    return {name: float(f"{values.at(share):.3g}")
+            for share, (name, values) in zip(shares, ranges.items(), strict=True)}
 
 
 def conditions(method: str, settings: Method, task: str, recipe: Train) -> str:
-    """Hash what the trials of a method share, and what must be equal for two of them to be compared."""
+    """Hash everything that must be equal for two trials of a method to be comparable."""
     rest = settings.model_dump(exclude=set(interface.searchable(interface.method(method))))
     files = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     base = base_of(DECODER, read_json(FEATURES / "signature.json"))
     return fingerprint([method, task, rest, recipe.model_dump(), base, [sha256(path) for path in files]])
 
 
-def attempt(method: str, settings: Method, task: str, recipe: Train, seed: int) -> dict[str, Any]:
-    """Train once in .work, and leave nothing but the least loss on val (nats a token), the seconds, and a note.
+def _no_curve(rows: list[dict[str, Any]]) -> None:  # noqa: ARG001 - a trial writes no curve
+    return
 
-    A training that diverges counts as a model that says every token with equal probability.
+
+def attempt(method: str, settings: Method, task: str, recipe: Train, seed: int) -> dict[str, Any]:
+    """Train once in .work, and return the lowest validation loss (nats per token), the seconds, and a note.
+
+    No file is left. A training that diverges counts as a model that predicts a uniform distribution.
     """
     run = f"search-{method}-{task}"
     try:
-        trained_run = train(method, settings, task, seed, recipe, run, lambda rows: None)  # noqa: ARG005 - no curve is kept
+        trained_run = train(method, settings, task, seed, recipe, run, _no_curve)
         trained_run.state.close()
-        found = {"val_loss": trained_run.description["val_loss"], "seconds": trained_run.resources["train_seconds"], "note": ""}
+        result = {"val_loss": trained_run.description["val_loss"],
+                  "seconds": trained_run.resources["train_seconds"], "note": ""}
     except Diverged:
-        found = {"val_loss": round(math.log(read_config(DECODER / "config.json").vocabulary), 6), "seconds": 0.0, "note": "diverged"}
+        uniform = math.log(read_config(DECODER / "config.json").vocabulary)
+        result = {"val_loss": round(uniform, 6), "seconds": 0.0, "note": "diverged"}
     shutil.rmtree(WORK / run)
-    return found
+    return result
 
 
 def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out: Path, write: bool) -> None:
-    """Run the trials that `out` does not have yet; record each as it ends, and the best of each method beside the table.
+    """Run the trials that are missing in `out`; record each as it ends, and the best of each method as JSON.
 
-    Args: methods, none for those of params.yaml; write, whether the best values go into params.yaml.
+    Args: methods, empty for those of params.yaml; write, whether the best values go into params.yaml.
 
     Raises:
-        InputError: the input is wrong, nothing is there to train on, or the table holds trials of another kind.
+        InputError: the input is wrong, the data or the aligned start is missing, or the table holds trials
+            that were made under other conditions.
     """
     choice_of("unknown task", task, TASKS)
-    asked = methods or compared()
+    methods = methods or compared()
     start = paths.checkpoint(START, task, 0) / "checkpoint.json"
     if not start.is_file():
-        raise InputError(f"{start}: no such file; make data and start with `dvc repro align`, in the root of the repository")
+        raise InputError(
+            f"{start}: no such file; make it with `dvc repro align` in the root of the repository")
     recipe = load(Train, "train").model_copy(update={"steps": steps})
-    settings = {method: sized(method) for method in asked}
-    kinds = {method: conditions(method, settings[method], task, recipe) for method in asked}
+    settings = {method: sized(method) for method in methods}
+    hashes = {method: conditions(method, settings[method], task, recipe) for method in methods}
     rows = read_trials(out)
-    check(out, rows, task, kinds, seed)
+    check(out, rows, task, hashes, seed)
     done = {(row["method"], row["trial"]) for row in rows if row["task"] == task}
-    missing = [(method, trial) for trial in range(trials) for method in asked if (method, trial) not in done]
+    runs = [(method, trial) for trial in range(trials) for method in methods]
+    missing = [run for run in runs if run not in done]
     with output.progress(len(missing), "trial") as bar:
         for method, trial in missing:
             drawn = draw(method, trial, seed)
-            found = attempt(method, settings[method].model_copy(update=drawn), task, recipe, seed)
-            rows.append({"method": method, "task": task, "trial": trial, **drawn, "steps": steps, "seed": seed, **found,
-                         "conditions": kinds[method]})
+            result = attempt(method, settings[method].model_copy(update=drawn), task, recipe, seed)
+            rows.append({"method": method, "task": task, "trial": trial, **drawn, "steps": steps,
+                         "seed": seed, **result, "conditions": hashes[method]})
             record(out, rows)
-            tqdm.write(f"{method} trial {trial}: val loss {found['val_loss']:.4f} {found['note']} at {drawn}", file=sys.stderr)
+            loss = f"validation loss {result['val_loss']:.4f} {result['note']}"
+            tqdm.write(f"{method} trial {trial}: {loss} at {drawn}", file=sys.stderr)
             bar.update()
     record(out, rows)
-    best = {method: summary(rows, task, method) for method in asked}
-    output.emit({method: one["best"] | {"val_loss": one["val_loss"]} for method, one in best.items()}, None)
+    best = {method: summary(rows, task, method) for method in methods}
+    found = {method: trial["best"] | {"val_loss": trial["val_loss"]} for method, trial in best.items()}
+    output.emit(found, None)
     if write:
-        put(best)
+        write_best(best)
 
 
-def put(best: dict[str, dict[str, Any]]) -> None:
-    """Write the best values into params.yaml, whose comments stay; InputError if a method has none."""
-    hopeless = [method for method, one in best.items() if one["note"]]
-    if hopeless:
-        raise InputError(f"{PARAMS} stays as it is: every trial of {hopeless[0]} has diverged; lower its ranges in its file in methods/")
+def write_best(best: dict[str, dict[str, Any]]) -> None:
+    """Write the best values into params.yaml, keeping its comments; InputError if a method has none."""
+    diverged = [method for method, trial in best.items() if trial["note"]]
+    if diverged:
+        raise InputError(f"{PARAMS} is not changed: every trial of {diverged[0]} has diverged; lower its "
+                         "ranges in its file in methods/")
     with modify_yaml(PARAMS) as content:
-        for method, one in best.items():
-            content[method].update(one["best"])
+        for method, trial in best.items():
+            content[method].update(trial["best"])
 
 
 def sized(method: str) -> Method:
-    """Read a method's section, at the size that the budget asks for."""
+    """Read a method's section, at the size that meets the parameter budget."""
     cls = interface.method(method)
     budget = load(Budget, "budget") if cls.SIZE else None
     return budgets.solve(load(cls, method), read_config(DECODER / "config.json"), budget)[0]
 
 
-def check(out: Path, rows: list[dict[str, Any]], task: str, kinds: dict[str, str], seed: int) -> None:
-    """Raise InputError if a table's trials of these methods were made otherwise: they could not be compared with new ones."""
+def check(out: Path, rows: list[dict[str, Any]], task: str, hashes: dict[str, str], seed: int) -> None:
+    """Raise InputError if a table's trials of these methods were made under other conditions."""
     for row in rows:
-        if row["task"] == task and row["method"] in kinds and (row["conditions"], row["seed"]) != (kinds[row["method"]], seed):
-            raise InputError(f"{out}: holds trials of {row['method']} {task} of {row['steps']} steps and seed {row['seed']}, made with "
-                             "other steps, another seed, other data, another start or other parameters than now; give another "
-                             "--out, or move it away")
+        method = row["method"]
+        if row["task"] != task or method not in hashes:
+            continue
+        if (row["conditions"], row["seed"]) != (hashes[method], seed):
+            raise InputError(
+                f"{out}: holds trials of {method} {task} of {row['steps']} steps and seed {row['seed']}, "
+                "made with other steps, another seed, other data, another start or other parameters than "
+                "now; give another --out, or move it away")
 
 
 def record(out: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the table, and beside it as JSON the best of each task and method with where it is from."""
+    """Write the table, and beside it as JSON the best trial of each task and method with its provenance."""
     write_trials(out, rows)
     write_json(out.with_suffix(".json"), summaries(rows))

@@ -1,4 +1,4 @@
-"""vltune verify: make everything again from what is committed, in a clone, and compare every hash."""
+"""vltune verify: reproduce the committed results in a clone, and compare every hash."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.params import read
 
-TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", str(environment.GATHERED))  # need not repeat
-FROM_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
+# Files that differ between two runs of the same code.
+TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", str(environment.GATHERED))
+GIT_HOOK_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
 CODE = ("src/", "stages/")
 
 
@@ -34,73 +35,84 @@ class Difference:
 
     def __str__(self) -> str:
         """One line of the report."""
-        left, right = (one[:12] if one else "not there" for one in (self.committed, self.here))
-        return f"  {self.stage}: {self.path}: committed {left}, here {right}"
+        committed, here = (md5[:12] if md5 else "missing" for md5 in (self.committed, self.here))
+        return f"  {self.stage}: {self.path}: committed {committed}, here {here}"
 
 
 def main(root: Path, folder: Path | None) -> None:
-    """Clone HEAD, run `dvc repro` there from nothing, and compare all that dvc.lock says but the timings.
+    """Clone HEAD, run `dvc repro` there from scratch, and compare the hashes in dvc.lock except those of
+    timings.
 
-    Args: folder, a new one for the clone, which stays; None makes one that is removed.
+    Args: folder, a new one for the clone, which is kept; None makes a temporary one.
 
     Raises:
-        InputError: `root` is not the root of a repository with a dvc.lock, the pipeline fails, or a hash differs.
+        InputError: `root` is not the root of a repository with a dvc.lock, the pipeline fails, or a hash
+            differs.
     """
     if folder is not None:
         output.check_folder(folder)
     commit = _git(root, "rev-parse", "HEAD")
     if _git(root, "status", "--porcelain"):
-        sys.stderr.write("there are changes that are not committed; HEAD is verified, without them\n")
-    with _place(folder) as clone:
+        sys.stderr.write("there are uncommitted changes; HEAD is verified, without them\n")
+    with _clone_folder(folder) as clone:
         _git(root, "clone", "--quiet", str(root.absolute()), str(clone))
         _git(clone, "checkout", "--quiet", "--detach", commit)
         lock = clone / "dvc.lock"
         if not lock.is_file():
             raise InputError(f"{root}: dvc.lock is not committed; run `dvc repro` and commit it")
         committed, before = read(lock)["stages"], environments(clone)
-        lock.unlink()  # so that nothing counts as done
+        lock.unlink()  # so that no stage counts as up to date
         repro(clone)
         here, after = read(lock)["stages"], environments(clone)
-        found = differences(committed, here, list(read(clone / "dvc.yaml")["stages"]))
-    gone = sorted(set(committed) - set(here))
-    if gone:
-        sys.stderr.write(f"not compared, dvc.yaml has no such stages any more: {', '.join(gone)}\n")
-    if found:
-        for one in found:
-            sys.stdout.write(f"{one}\n")
-        raise InputError(f"{len(found)} hashes of {commit[:12]} differ, the first is that of {found[0].path}. Likely cause: "
-                         f"{cause(found, before, after)}")
-    sys.stdout.write(f"{commit[:12]}: {len(hashes(here))} hashes of {len(here)} stages are equal; timings are not compared\n")
+        unequal = differences(committed, here, list(read(clone / "dvc.yaml")["stages"]))
+    removed = sorted(set(committed) - set(here))
+    if removed:
+        sys.stderr.write(f"not compared, since dvc.yaml no longer has these stages: {', '.join(removed)}\n")
+    if unequal:
+        for difference in unequal:
+            sys.stdout.write(f"{difference}\n")
+        raise InputError(
+            f"{len(unequal)} hashes of {commit[:12]} differ, the first is that of {unequal[0].path}. "
+            f"Likely cause: {cause(unequal, before, after)}")
+    sys.stdout.write(f"{commit[:12]}: {len(hashes(here))} hashes of {len(here)} stages are equal; "
+                     "timings are not compared\n")
 
 
 def repro(clone: Path) -> None:
     """Run the whole pipeline with the interpreter of this process; raises InputError if it fails."""
-    clean = outside_git()
-    ended = subprocess.run([sys.executable, "-m", "dvc", "repro", "--force"], cwd=clone, check=False, env=clean | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{clean['PATH']}", "DVC_NO_ANALYTICS": "1"})
+    variables = outside_git()
+    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    variables["DVC_NO_ANALYTICS"] = "1"
+    command = [sys.executable, "-m", "dvc", "repro", "--force"]
+    ended = subprocess.run(command, cwd=clone, check=False, env=variables)
     if ended.returncode:
-        raise InputError(f"`dvc repro` of what is committed has failed with exit code {ended.returncode}; see above")
+        raise InputError(
+            f"`dvc repro` of the committed state failed with exit code {ended.returncode}; see above")
 
 
 def outside_git() -> dict[str, str]:
-    """Give this process's environment without what a git hook sets: it would point git at the hook's repository."""
-    return {name: value for name, value in os.environ.items() if name not in FROM_GIT}
+    """Give this process's environment without a git hook's variables: they name the hook's repository."""
+    return {name: value for name, value in os.environ.items() if name not in GIT_HOOK_VARIABLES}
 
 
 def hashes(stages: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Give the hash of every file that a lock's stages read or write, by stage and path, timings left out."""
-    return {(stage, one["path"]): one["md5"] for stage, content in stages.items()
-            for one in [*content.get("deps", []), *content.get("outs", [])]
-            if not any(one["path"] == timing or one["path"].startswith(f"{timing}/") for timing in TIMINGS)}
+    """Give the hash of every dependency and output of a lock's stages, by stage and path, except timings."""
+    return {(stage, entry["path"]): entry["md5"] for stage, content in stages.items()
+            for entry in [*content.get("deps", []), *content.get("outs", [])] if not is_timing(entry["path"])}
+
+
+def is_timing(path: str) -> bool:
+    """Whether a file is, or lies in a folder of, timings."""
+    return any(path == timing or path.startswith(f"{timing}/") for timing in TIMINGS)
 
 
 def differences(committed: dict[str, Any], here: dict[str, Any], order: list[str]) -> list[Difference]:
-    """Compare the stages of two locks; a stage that was not made here is not compared.
+    """Compare the stages of two locks; a stage that did not run here is not compared.
 
     Args: order, the stages of dvc.yaml from the first to the last.
-    Returns: each file once, by the first stage that has it.
+    Returns: each file once, with the first stage that has it.
     """
-    old, new = hashes({name: one for name, one in committed.items() if name in here}), hashes(here)
+    old, new = hashes({stage: content for stage, content in committed.items() if stage in here}), hashes(here)
     unequal = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     unequal.sort(key=lambda key: (order.index(key[0].partition("@")[0]), key))
     first: dict[str, Difference] = {}
@@ -109,41 +121,50 @@ def differences(committed: dict[str, Any], here: dict[str, Any], order: list[str
     return list(first.values())
 
 
-def cause(found: list[Difference], before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
-    """Say what most likely made the difference.
+def cause(unequal: list[Difference], before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+    """Name the most likely cause of differences.
 
     Args: before and after, the environments of the committed trainings and of those here.
     """
-    code = [one.path for one in found if one.path.startswith(CODE)]
+    code = [difference.path for difference in unequal if difference.path.startswith(CODE)]
     if code:
         return f"dvc.lock was made with other code ({code[0]}); run `dvc repro` and commit dvc.lock"
     if not before:
-        return f"cannot be told, since {environment.GATHERED} is not committed; another CPU type, number of threads or package version"
-    names = [name for name in {**before[0], **(after[0] if after else {})} if name != "runs"]
-    values = {name: [sorted({str(one.get(name)) for one in each}) for each in (before, after)] for name in names}
-    other = [f"{name} was {' and '.join(old)}, here {' and '.join(new)}" for name, (old, new) in values.items() if old != new]
-    if other:
-        return "; ".join(other)
-    return f"not the CPU type, the threads or a package, which are the same; look at what stage {found[0].stage} reads and draws"
+        return (f"unknown, since {environment.GATHERED} is not committed; possibly another CPU type, number "
+                "of threads or package version")
+    changes = []
+    for name in {**before[0], **(after[0] if after else {})}:
+        old, new = values_of(name, before), values_of(name, after)
+        if name != "runs" and old != new:
+            changes.append(f"{name} was {old}, here {new}")
+    return "; ".join(changes) or (
+        "unknown; CPU type, threads and packages are the same. Check the inputs and the random numbers of "
+        f"stage {unequal[0].stage}")
+
+
+def values_of(name: str, environments: list[dict[str, Any]]) -> str:
+    """Join the different values of a field of environments."""
+    return " and ".join(sorted({str(environment.get(name)) for environment in environments}))
 
 
 def environments(folder: Path) -> list[dict[str, Any]]:
-    """Read where the trainings of a repository ran; none if it doesn't say."""
+    """Read the environments of a repository's trainings; none if they are not recorded."""
     path = folder / environment.GATHERED
     return read_json(path) if path.is_file() else []
 
 
 @contextmanager
-def _place(folder: Path | None) -> Iterator[Path]:
+def _clone_folder(folder: Path | None) -> Iterator[Path]:
     if folder is not None:
         yield folder.absolute()
         return
-    with tempfile.TemporaryDirectory(prefix="vltune-verify-") as made:
-        yield Path(made) / "clone"
+    with tempfile.TemporaryDirectory(prefix="vltune-verify-") as parent:
+        yield Path(parent) / "clone"
 
 
 def _git(folder: Path, *words: str) -> str:
-    ended = subprocess.run(["git", *words], cwd=folder, env=outside_git(), capture_output=True, text=True, check=False)
+    ended = subprocess.run(["git", *words], cwd=folder, env=outside_git(), capture_output=True, text=True,
+                           check=False)
     if ended.returncode:
-        raise InputError(f"{folder}: git {words[0]} has failed: {ended.stderr.strip()}")
+        raise InputError(f"{folder}: git {words[0]} failed: {ended.stderr.strip()}")
     return ended.stdout.strip()

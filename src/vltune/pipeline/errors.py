@@ -6,4 +6,4 @@ class InputError(ValueError):
 
 
 class Diverged(InputError):
-    """A training whose loss is no longer a number: its learning rates are too high."""
+    """The loss of a training is not finite: its learning rates are too high."""

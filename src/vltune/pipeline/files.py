@@ -1,4 +1,4 @@
-"""Files and folders are written whole: under a temporary name beside their place, then renamed."""
+"""Atomic writing of files and folders: under a temporary name beside their path, then renamed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from vltune.pipeline.errors import InputError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
+    """Yield a temporary path beside `path`, and rename it to `path` when the block ends without an error.
 
-    Raises: whatever the block raises; the temporary file is then removed and `path` is as it was.
+    Raises: whatever the block raises; the temporary file is then removed and `path` is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,13 +36,13 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file atomically."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole, with one form for one value: indented, UTF-8, a line break at the end."""
+    """Write JSON atomically and in one form: indented by 1, UTF-8, a line break at the end."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -57,13 +57,15 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected UTF-8 text, found byte {error.object[error.start]:#04x} at {error.start}") from None
+        byte = f"byte {error.object[error.start]:#04x} at {error.start}"
+        raise InputError(f"{path}: expected UTF-8 text, found {byte}") from None
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+        position = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{path}: not valid JSON at {position}: {error.msg}") from None
 
 
 def write_table(path: Path, rows: list[dict[str, Any]], columns: list[str], delimiter: str = ",") -> None:
-    """Write rows as CSV (or TSV) whole, in the given order of columns; a missing value is left empty."""
+    """Write rows as CSV (or TSV) atomically, in the given order of columns; a missing value is left empty."""
     with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, delimiter=delimiter, lineterminator="\n", restval="")
         writer.writeheader()
@@ -71,22 +73,22 @@ def write_table(path: Path, rows: list[dict[str, Any]], columns: list[str], deli
 
 
 def sha256(path: Path) -> str:
-    """Hash a file of any size in constant memory."""
+    """Hash a file in constant memory: 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(value: Any) -> str:
-    """Hash any JSON value: 16 hexadecimal digits, the same for the same value whatever the order of its keys."""
+    """Hash a JSON value, whatever the order of its keys: 16 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside `folder`; put it in the place of `folder` when the block ends without an error.
+    """Yield an empty folder beside `folder`, and replace `folder` by it when the block ends without an error.
 
-    Raises: whatever the block raises; `folder` is then as it was.
+    Raises: whatever the block raises; `folder` is then unchanged.
     """
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)  # left by a run that was killed

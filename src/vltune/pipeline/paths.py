@@ -1,4 +1,4 @@
-"""Where the files between the stages lie, relative to the root of the repository: what dvc.yaml declares as outputs."""
+"""Paths of the stages' outputs, relative to the root of the repository, as declared in dvc.yaml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 RAW, FEATURES = Path("data/raw"), Path("data/features")
 ENCODER, DECODER = Path("data/base/encoder"), Path("data/base/decoder")
-START = "aligned"  # the run that has the aligned projector and has trained nothing; all others start from it
+START = "aligned"  # the run with the aligned projector and no training, from which all trainings start
 
 
 def captions(split: str) -> Path:
@@ -15,12 +15,12 @@ def captions(split: str) -> Path:
 
 
 def questions(split: str) -> tuple[Path, Path]:
-    """Give the files of a split's questions and of their answers; both are there, empty where a data set has none."""
+    """Give the files of a split's questions and answers; they are empty where a data set has none."""
     return RAW / f"questions_{split}.json", RAW / f"answers_{split}.json"
 
 
 def training_texts() -> list[Path]:
-    """Give the files of the texts that a training reads: those of train and val, never those of test."""
+    """Give the files of texts that a training reads: those of train and val, never those of test."""
     return [path for split in ("train", "val") for path in (captions(split), *questions(split))]
 
 
@@ -35,7 +35,7 @@ def curve(method: str, task: str, seed: int) -> Path:
 
 
 def resources(method: str, task: str, seed: int) -> Path:
-    """Give the file that says what a training took."""
+    """Give the file of a training's time, memory and environment."""
     return Path("data/resources") / method / f"{task}-{seed}.json"
 
 

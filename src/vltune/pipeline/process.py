@@ -1,4 +1,4 @@
-"""What every stage does around its work: die with its parent, and report wrong input without a traceback."""
+"""Run a stage or a command: it ends with its parent process, and reports wrong input without a traceback."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from vltune.pipeline.errors import InputError
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends: dvc, killed, kills no child (PR_SET_PDEATHSIG).
+    """Ask Linux to end this process when its parent ends (PR_SET_PDEATHSIG): a killed dvc does not kill its
+    children.
 
     The parent is dvc itself, since the commands of dvc.yaml begin with `exec`.
     """
@@ -36,8 +37,8 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            sys.exit(f"error: the disk is full ({error.filename or 'while writing'}): free some space and run again; "
-                     "what was finished is kept")
+            sys.exit(f"error: the disk is full ({error.filename or 'while writing'}): free some space and "
+                     "run again; what was finished is kept")
         if error.filename is None:
             raise
         sys.exit(f"error: {error.filename}: {error.strerror}")

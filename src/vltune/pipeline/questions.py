@@ -1,4 +1,4 @@
-"""Questions about images and what was answered, in the VQAv2 format: reading and writing them with checks."""
+"""Questions and answers in the VQAv2 format, and predicted answers: reading and writing with checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_TYPES = ("yes/no", "number", "other")
 
 @dataclass(frozen=True)
 class Question:
-    """A question about an image, its kind, the kind of its answer, and the answers that people gave (VQAv2: ten)."""
+    """A question about an image, its type, the type of its answer, and the reference answers (VQAv2: ten)."""
 
     id: int
     image_id: int | str
@@ -28,14 +28,17 @@ class Question:
 
     @property
     def answer(self) -> str:
-        """The answer that was given most often; of several the first."""
+        """The most frequent reference answer; the first of those with equal counts."""
         return Counter(self.answers).most_common(1)[0][0]
 
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered, beside what people did; `other_image` and `mean_image` are its answers when it is blind:
-    given the features of another image, and the mean features of all images."""
+    """A predicted answer with its question and the reference answers.
+
+    `other_image` and `mean_image` are the answers of the blind controls: predicted from the features of
+    another image, and from the mean features of all images.
+    """
 
     question_id: int
     image_id: int | str
@@ -53,56 +56,66 @@ def read_questions(questions: Path, answers: Path, known: set[int | str]) -> lis
     """Read a split's questions and join their answers; `known` are the ids of the split's images.
 
     Raises:
-        InputError: a key is missing, an id stands twice, a question or an answer is empty, a question is about an image that
-            is not known, has no answers, or answers belong to no question; names the file and the row.
+        InputError: a key is missing, an id is repeated, a question or an answer is empty, a question has no
+            answers or an unknown image, or answers belong to no question; names the file and the row.
     """
-    asked = _rows(questions, "questions", ("question_id", "image_id", "question"))
-    given = _rows(answers, "annotations", ("question_id", "question_type", "answer_type", "answers"))
-    by_id = {row["question_id"]: (i, row) for i, row in enumerate(given)}
-    found = []
-    for i, row in enumerate(asked):
+    question_rows = _rows(questions, "questions", ("question_id", "image_id", "question"))
+    answer_rows = _rows(answers, "annotations", ("question_id", "question_type", "answer_type", "answers"))
+    by_id = {row["question_id"]: (i, row) for i, row in enumerate(answer_rows)}
+    joined = []
+    for i, row in enumerate(question_rows):
         where = f"{questions}: questions[{i}] (id {row['question_id']})"
         if row["image_id"] not in known:
-            raise InputError(f"{where} is about image {row['image_id']!r}, which is not among the split's images")
+            raise InputError(
+                f"{where} is about image {row['image_id']!r}, which is not among the split's images")
         if not isinstance(row["question"], str) or not row["question"].strip():
             raise InputError(f"{where} is empty")
         if row["question_id"] not in by_id:
             raise InputError(f"{where} has no answers in {answers}")
-        place, answer = by_id.pop(row["question_id"])
-        found.append(Question(row["question_id"], row["image_id"], " ".join(row["question"].split()), answer["question_type"],
-                              answer["answer_type"], _answers(f"{answers}: annotations[{place}]", answer["answers"])))
-        if found[-1].answer_type not in ANSWER_TYPES:
-            raise InputError(f"{answers}: annotations[{place}] has answer_type {answer['answer_type']!r}, expected one of "
+        index, answer = by_id.pop(row["question_id"])
+        annotation = f"{answers}: annotations[{index}]"
+        texts = _answers(annotation, answer["answers"])
+        if answer["answer_type"] not in ANSWER_TYPES:
+            raise InputError(f"{annotation} has answer_type {answer['answer_type']!r}, expected one of "
                              f"{', '.join(ANSWER_TYPES)}")
+        joined.append(Question(
+            row["question_id"], row["image_id"], " ".join(row["question"].split()), answer["question_type"],
+            answer["answer_type"], texts))
     if by_id:
-        number, (place, _) = next(iter(by_id.items()))
-        raise InputError(f"{answers}: annotations[{place}] answers question {number!r}, which is not in {questions}")
-    return found
+        number, (index, _) = next(iter(by_id.items()))
+        raise InputError(
+            f"{answers}: annotations[{index}] answers question {number!r}, which is not in {questions}")
+    return joined
 
 
-def write_questions(questions: Path, answers: Path, found: Iterable[Question], info: dict[str, Any]) -> None:
-    """Write questions and answers in VQAv2 format; `info` says source, version and licence."""
-    found = list(found)
+def write_questions(questions: Path, answers: Path, rows: Iterable[Question], info: dict[str, Any]) -> None:
+    """Write questions and answers in VQAv2 format; `info` holds source, version and licence."""
+    rows = list(rows)
     write_json(questions, {"info": info, "task_type": "Open-Ended", "questions": [
-        {"image_id": one.image_id, "question": one.question, "question_id": one.id} for one in found]})
-    write_json(answers, {"info": info, "annotations": [{
-        "question_id": one.id, "image_id": one.image_id, "question_type": one.question_type, "answer_type": one.answer_type,
-        "multiple_choice_answer": one.answer,
-        "answers": [{"answer_id": i, "answer": answer, "answer_confidence": "yes"} for i, answer in enumerate(one.answers, start=1)],
-    } for one in found]})
+        {"image_id": row.image_id, "question": row.question, "question_id": row.id} for row in rows]})
+    write_json(answers, {"info": info, "annotations": [_annotation(row) for row in rows]})
+
+
+def _annotation(question: Question) -> dict[str, Any]:
+    answers = [{"answer_id": i, "answer": answer, "answer_confidence": "yes"}
+               for i, answer in enumerate(question.answers, start=1)]
+    return {
+        "question_id": question.id, "image_id": question.image_id, "question_type": question.question_type,
+        "answer_type": question.answer_type, "multiple_choice_answer": question.answer, "answers": answers,
+    }
 
 
 def read_answered(path: Path) -> list[Answered]:
     """Read a predictions file of the question task.
 
     Raises:
-        InputError: it is not a list, a row lacks a key or a question stands twice; names the file and the row.
+        InputError: it is not a list, a row lacks a key or a question is repeated; names the file and the row.
     """
     return read_list(path, "answers", Answered, "question_id")
 
 
 def write_answered(path: Path, rows: Iterable[Answered]) -> None:
-    """Write a predictions file of the question task whole."""
+    """Write a predictions file of the question task atomically."""
     write_json(path, [asdict(row) for row in rows])
 
 
@@ -115,11 +128,12 @@ def _rows(path: Path, name: str, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     return rows
 
 
-def _answers(where: str, given: Any) -> list[str]:
-    if not isinstance(given, list) or not given:
-        raise InputError(f"{where}: expected a list of at least one answer, found {given!r}")
-    texts = [one.get("answer") if isinstance(one, dict) else None for one in given]
+def _answers(where: str, answers: Any) -> list[str]:
+    if not isinstance(answers, list) or not answers:
+        raise InputError(f"{where}: expected a list of at least one answer, found {answers!r}")
+    texts = [answer.get("answer") if isinstance(answer, dict) else None for answer in answers]
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
-            raise InputError(f"{where}.answers[{i}] is {given[i]!r}, expected an object with a text 'answer' that is not empty")
+            raise InputError(f"{where}.answers[{i}] is {answers[i]!r}, expected an object with a text "
+                             "'answer' that is not empty")
     return texts

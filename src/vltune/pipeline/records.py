@@ -1,4 +1,4 @@
-"""The files that pass between stages: what a row holds, and reading and writing them with checks.
+"""Images, captions and predictions: the rows of the files between stages, read and written with checks.
 
 Raw data is in the COCO caption format; predictions are one JSON list per run.
 """
@@ -52,7 +52,7 @@ class Captions:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model said about an image, beside what people (or the scene's maker) said."""
+    """The caption generated for an image, and its reference captions."""
 
     image_id: int | str
     file_name: str
@@ -64,8 +64,8 @@ def read_captions(path: Path) -> Captions:
     """Read a file in COCO caption format.
 
     Raises:
-        InputError: a key is missing, an id stands twice, a caption is empty or belongs to no image of the file,
-            or an image has no caption; names the file and the row.
+        InputError: a key is missing, an id stands twice, a caption is empty or belongs to no image of the
+            file, or an image has no caption; names the file and the row.
     """
     content = read_json(path)
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
@@ -100,18 +100,18 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Read a predictions file.
 
     Raises:
-        InputError: it is not a list, a row lacks a key or an image stands twice; names the file and the row.
+        InputError: it is not a list, a row lacks a key or an image is repeated; names the file and the row.
     """
     return read_list(path, "predictions", Prediction, "image_id")
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write a predictions file whole."""
+    """Write a predictions file atomically."""
     write_json(path, [asdict(prediction) for prediction in predictions])
 
 
 def read_list(path: Path, what: str, row_type: Any, key: str) -> list[Any]:
-    """Read a list of rows of a dataclass, whose `key` no two share; InputError names the file and the row."""
+    """Read rows of a dataclass from a list, unique in `key`; InputError names the file and the row."""
     content = read_json(path)
     if not isinstance(content, list) or not content:
         raise InputError(f"{path}: expected a list of {what} that is not empty")
@@ -122,23 +122,24 @@ def read_list(path: Path, what: str, row_type: Any, key: str) -> list[Any]:
 
 
 def fields(path: Path, where: str, index: int, row: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Take the named fields of a row of a JSON file; InputError names the file, the row and the missing field."""
+    """Take the named fields of a row of a JSON file; InputError names file, row and missing field."""
     if not isinstance(row, dict):
         raise InputError(f"{path}: {where}[{index}] is {row!r}, expected an object with {', '.join(names)}")
     for name in names:
         if name not in row:
-            raise InputError(f"{path}: {where}[{index}] has no '{name}'; it has {', '.join(row) or 'nothing'}")
+            present = ", ".join(row) or "nothing"
+            raise InputError(f"{path}: {where}[{index}] has no '{name}'; it has {present}")
         if name in IDS and not isinstance(row[name], int | str):
             raise InputError(f"{path}: {where}[{index}] has {name} {row[name]!r}, expected a number or text")
     return {name: row[name] for name in names}
 
 
 def repeated(path: Path, where: str, ids: list[int | str]) -> None:
-    """Raise InputError if an id stands twice, naming it."""
+    """Raise InputError if an id is repeated, naming it."""
     if len(set(ids)) == len(ids):
         return
     counts: dict[int | str, int] = defaultdict(int)
     for i in ids:
         counts[i] += 1
-    twice = next(i for i, count in counts.items() if count > 1)
-    raise InputError(f"{path}: id {twice!r} stands {counts[twice]} times in {where}; ids must be unique")
+    first = next(i for i, count in counts.items() if count > 1)
+    raise InputError(f"{path}: id {first!r} stands {counts[first]} times in {where}; ids must be unique")

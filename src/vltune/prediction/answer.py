@@ -1,4 +1,6 @@
-"""Answers to questions about images, said freely or chosen from a closed list. The image is read once for all its questions.
+"""Answers to questions about images, generated freely or ranked in a closed list.
+
+The image tokens are read once for all questions about an image.
 
 Shapes: b images, k image tokens, w feature width, q questions of all images, t tokens of a prompt, d width.
 """
@@ -16,15 +18,16 @@ from vltune.model.attention import Cache
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.prediction.generate import generate, read
 
-TOGETHER = 200  # questions that are answered together
-AT_ONCE = 8  # questions that are ranked together: each scores every candidate
+GENERATE_BATCH = 200  # questions whose answers are generated together
+RANK_BATCH = 8  # questions that are ranked together: each scores every candidate
 
 
 @torch.inference_mode()
 def answer(
-    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer, max_new_tokens: int
+    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer,
+    max_new_tokens: int
 ) -> list[list[str]]:
-    """Answer the questions about each image, greedily.
+    """Answer the questions about each image by greedy decoding.
 
     Args: features [b, k, w]; questions, those of each of the b images.
     Returns: the answers in the same order.
@@ -32,26 +35,29 @@ def answer(
     owners = [i for i, group in enumerate(questions) for _ in group]
     ids = tokenizer.encode_all([question for group in questions for question in group])
     images = _read_images(vlm, features)
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # those of like length together: less padding
-    said = [""] * len(ids)
-    for start in range(0, len(ids), TOGETHER):
-        chosen = order[start:start + TOGETHER]
-        x, valid = _prompts(vlm, [ids[i] for i in chosen])
-        cache = images.taken(torch.tensor([owners[i] for i in chosen], device=x.device), images.length + x.shape[1] + max_new_tokens)
-        found = generate(vlm.decoder, x, valid, tokenizer.end, 1, 1.0, max_new_tokens, cache)
-        for i, one in zip(chosen, found, strict=True):
-            said[i] = tokenizer.decode(one)
-    waiting = iter(said)
-    return [[next(waiting) for _ in group] for group in questions]
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # questions of similar length: less padding
+    texts = [""] * len(ids)
+    for start in range(0, len(ids), GENERATE_BATCH):
+        batch = order[start:start + GENERATE_BATCH]
+        x, valid = _prompts(vlm, [ids[i] for i in batch])
+        rows = torch.tensor([owners[i] for i in batch], device=x.device)
+        cache = images.taken(rows, images.length + x.shape[1] + max_new_tokens)
+        generated = generate(vlm.decoder, x, valid, tokenizer.end, 1, 1.0, max_new_tokens, cache)
+        for i, tokens in zip(batch, generated, strict=True):
+            texts[i] = tokenizer.decode(tokens)
+    in_order = iter(texts)
+    return [[next(in_order) for _ in group] for group in questions]
 
 
 @torch.inference_mode()
 def rank(
-    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer, candidates: Sequence[str]
+    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[Sequence[str]], tokenizer: Tokenizer,
+    candidates: Sequence[str]
 ) -> list[list[str]]:
-    """Choose for each question the candidate of the highest likelihood, its end token counted.
+    """Choose for each question the candidate of the highest likelihood, including its end token.
 
-    All candidates stand behind the prompt in one row, kept apart by the attention mask, so that a prompt is read once.
+    All candidates follow the prompt in one row, where the attention mask separates them: a prompt is read
+    once.
 
     Args: features [b, k, w]; questions, those of each of the b images; candidates, the closed list.
     Returns: the chosen candidates in the order of the questions.
@@ -60,28 +66,34 @@ def rank(
     chosen = []
     for image, group in zip(features, questions, strict=True):
         chosen.append([])
-        for start in range(0, len(group), AT_ONCE):
-            scores = _scores(vlm, image[None], group[start:start + AT_ONCE], tokenizer, ids)  # [q, candidates]
+        for start in range(0, len(group), RANK_BATCH):
+            batch = group[start:start + RANK_BATCH]
+            scores = _log_likelihoods(vlm, image[None], batch, tokenizer, ids)  # [q, candidates]
             chosen[-1] += [candidates[i] for i in scores.argmax(1).tolist()]
     return chosen
 
 
-def _scores(vlm: VisionLanguageModel, features: Tensor, group: Sequence[str], tokenizer: Tokenizer, ids: list[list[int]]) -> Tensor:
-    """Give the log-likelihoods [q, candidates] for the questions about one image [1, k, w]."""
+def _log_likelihoods(
+    vlm: VisionLanguageModel, features: Tensor, questions: Sequence[str], tokenizer: Tokenizer,
+    ids: list[list[int]]
+) -> Tensor:
+    """Give the log-likelihoods [q, candidates] of candidates `ids`, for questions about one image."""
     decoder, device = vlm.decoder, features.device
-    flat = torch.tensor([one for candidate in ids for one in candidate], device=device)  # [c]
+    flat = torch.tensor([token for candidate in ids for token in candidate], device=device)  # [c]
     owner = torch.tensor([i for i, candidate in enumerate(ids) for _ in candidate], device=device)
-    follow = torch.tensor([one for candidate in ids for one in [*candidate[1:], tokenizer.end]], device=device)
+    labels = [token for candidate in ids for token in [*candidate[1:], tokenizer.end]]
+    follow = torch.tensor(labels, device=device)
     offset = torch.tensor([i for candidate in ids for i in range(len(candidate))], device=device)
-    x, valid = _prompts(vlm, tokenizer.encode_all(group))
+    x, valid = _prompts(vlm, tokenizer.encode_all(questions))
     images = _read_images(vlm, features)
-    cache = images.taken(torch.zeros(len(group), dtype=torch.int64, device=device), images.length + x.shape[1] + len(flat))
+    rows = torch.zeros(len(questions), dtype=torch.int64, device=device)
+    cache = images.taken(rows, images.length + x.shape[1] + len(flat))
     hidden, seen = read(decoder, x, valid, cache)
     first = decoder.logits(hidden).float().log_softmax(-1)  # [q, vocabulary]
     scores = first[:, [candidate[0] for candidate in ids]]
-    own = attention_mask(owner[None] + 1).expand(len(group), -1, -1, -1)
+    own = attention_mask(owner[None] + 1).expand(len(questions), -1, -1, -1)
     mask = torch.cat((seen[:, None, None].expand(-1, -1, len(flat), -1), own), dim=-1)  # [q, 1, c, s + c]
-    embedded = decoder.embed(flat.expand(len(group), -1), vlm.dtype)
+    embedded = decoder.embed(flat.expand(len(questions), -1), vlm.dtype)
     after = decoder(embedded, seen.sum(1, keepdim=True) + offset, mask, cache)  # [q, c, d]
     for i, row in enumerate(after):  # one question at a time: c x vocabulary scores are large
         next_token = decoder.logits(row).float().log_softmax(-1).gather(1, follow[:, None])[:, 0]
@@ -90,15 +102,17 @@ def _scores(vlm: VisionLanguageModel, features: Tensor, group: Sequence[str], to
 
 
 def _prompts(vlm: VisionLanguageModel, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Embed prompts, padded on the left: [q, t, d], and which tokens count, bool [q, t]."""
+    """Embed prompts, padded on the left: [q, t, d], and which tokens are no padding, bool [q, t]."""
     longest, device = max(map(len, ids)), vlm.decoder.embedding.weight.device
-    tokens = torch.tensor([[0] * (longest - len(one)) + [*one] for one in ids], device=device)
-    valid = torch.tensor([[False] * (longest - len(one)) + [True] * len(one) for one in ids], device=device)
+    padding = [longest - len(prompt) for prompt in ids]
+    padded = [[0] * pad + [*prompt] for pad, prompt in zip(padding, ids, strict=True)]
+    tokens = torch.tensor(padded, device=device)
+    valid = torch.tensor([[False] * pad + [True] * (longest - pad) for pad in padding], device=device)
     return vlm.decoder.embed(tokens, vlm.dtype), valid
 
 
 def _read_images(vlm: VisionLanguageModel, features: Tensor) -> Cache:
-    """Read the image tokens of b images: a cache of b rows, to take rows of for their questions."""
+    """Read the image tokens of b images into a cache of b rows, one of which each question continues."""
     x = vlm.embed_images(features)  # [b, k, d]
     cache = Cache(x.shape[1])
     read(vlm.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device), cache)

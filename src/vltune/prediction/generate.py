@@ -17,20 +17,22 @@ NEVER = float("-inf")
 
 @torch.inference_mode()
 def generate(
-    decoder: Decoder, x: Tensor, valid: Tensor, end: int, beams: int, length_penalty: float, max_new_tokens: int,
-    cache: Cache | None = None
+    decoder: Decoder, x: Tensor, valid: Tensor, end: int, beams: int, length_penalty: float,
+    max_new_tokens: int, cache: Cache | None = None
 ) -> list[list[int]]:
-    """Continue each input with the most likely text that beam search finds; one beam is greedy decoding.
+    """Continue each input with the most likely hypothesis of a beam search; one beam is greedy decoding.
 
-    A finished text's score is its log-probability divided by length ** length_penalty, its end token counted; a text
-    that reaches max_new_tokens counts as finished. An input leaves the batch when its best running text, were it to end
-    now, would score no more than its best finished one (what transformers does unless told otherwise).
+    The score of a finished hypothesis is its log-probability divided by length ** length_penalty, where the
+    length includes the end token; a hypothesis of max_new_tokens tokens counts as finished. The search of an
+    input stops when its best running hypothesis, scored at its present length, is no better than its best
+    finished one (the default of transformers).
 
-    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id that ends a text;
-        cache, what stands before x in each row, with room for t + max_new_tokens more.
-    Returns: for each input the token ids, without the end.
+    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id of
+        the end token; cache, keys and values of the tokens before x, with capacity for t + max_new_tokens
+        more.
+    Returns: the token ids of each input's hypothesis, without the end token.
 
-    Source: Wu et al. 2016, section 7, for length-normalised beam search (here in the form of a plain power).
+    Source: Wu et al. 2016, section 7, for length-normalised beam search (here with a plain power).
     """
     b, t, _ = x.shape
     cache = cache or Cache(t + max_new_tokens)
@@ -53,9 +55,10 @@ def generate(
 
 
 def read(decoder: Decoder, x: Tensor, valid: Tensor, cache: Cache) -> tuple[Tensor, Tensor]:
-    """Read prompts, embeddings [b, t, d] padded on the left, behind what the cache holds.
+    """Run the decoder on prompts, embeddings [b, t, d] padded on the left, after the tokens in the cache.
 
-    Returns: the hidden state [b, d] of each last token, and which tokens of the cache count, bool [b, s].
+    Returns: the hidden state [b, d] of each last token, and which tokens of the cache are no padding, bool
+        [b, s].
     """
     before = cache.length
     positions = before + (valid.cumsum(1) - 1).clamp(min=0)
@@ -65,64 +68,68 @@ def read(decoder: Decoder, x: Tensor, valid: Tensor, cache: Cache) -> tuple[Tens
 
 def _prompt_mask(valid: Tensor) -> Tensor:
     t = valid.shape[1]
-    back = torch.ones(t, t, dtype=torch.bool, device=valid.device).tril()
-    itself = torch.eye(t, dtype=torch.bool, device=valid.device)  # padding sees itself: no empty row in the softmax
-    return (back & valid[:, None, :] | itself)[:, None]
+    causal = torch.ones(t, t, dtype=torch.bool, device=valid.device).tril()
+    itself = torch.eye(t, dtype=torch.bool, device=valid.device)  # no empty row for padding
+    return (causal & valid[:, None, :] | itself)[:, None]
 
 
 class _Search:
-    """The bookkeeping of beam search: n running texts of each input that is not done, and every input's best finished text."""
+    """State of a beam search: n running hypotheses of each open input, the best finished one of every input."""
 
     def __init__(
-        self, inputs: int, beams: int, end: int, length_penalty: float, max_new_tokens: int, device: torch.device
+        self, inputs: int, beams: int, end: int, length_penalty: float, max_new_tokens: int,
+        device: torch.device
     ) -> None:
         self.n, self.end, self.penalty, self.limit = beams, end, length_penalty, max_new_tokens
-        self.running = torch.arange(inputs, device=device)  # [r], the inputs that are not done
+        self.running = torch.arange(inputs, device=device)  # [r], the open inputs
         self.tokens = torch.zeros(inputs * beams, 0, dtype=torch.int64, device=device)
-        first = [0.0] + [NEVER] * (beams - 1)  # all beams are equal at the start: only one may run
+        first = [0.0] + [NEVER] * (beams - 1)  # all beams are equal at the start, so only one is extended
         self.scores = torch.tensor(first, device=device).repeat(inputs, 1)  # [r, n]
         self.finished: list[tuple[float, list[int]]] = [(NEVER, [])] * inputs
 
     def extend(self, log_probabilities: Tensor) -> Tensor | None:
-        """Add one token to every running text, and drop the inputs that are then done.
+        """Extend every running hypothesis by one token, and remove the inputs that are then finished.
 
         Args: log_probabilities [r * n, v] of the next token.
-        Returns: for each new running text the row that it continues, int64 [r' * n]; None when the search is over.
+        Returns: the row that each new hypothesis extends, int64 [r' * n]; None when the search has ended.
         """
         length = self.tokens.shape[1] + 1
         r, vocabulary = len(self.running), log_probabilities.shape[-1]
         totals = self.scores[..., None] + log_probabilities.view(r, self.n, vocabulary)
-        best, place = totals.flatten(1).topk(self.n + self.n, dim=1)  # 2n: at most n of them can be ends
-        word, row = place % vocabulary, place // vocabulary + self.n * torch.arange(r, device=place.device)[:, None]
-        ended = word == self.end
-        counted = ended & (best > NEVER)
-        counted[:, self.n:] = False  # an end counts if it is among the n best, as everywhere
-        self._finish(counted, best, row, length)
+        best, index = totals.flatten(1).topk(self.n + self.n, dim=1)  # 2n: at most n of them can be ends
+        first_row = self.n * torch.arange(r, device=index.device)[:, None]
+        token, row = index % vocabulary, index // vocabulary + first_row
+        ended = token == self.end
+        finished = ended & (best > NEVER)
+        finished[:, self.n:] = False  # an end token counts only among the n best continuations
+        self._finish(finished, best, row, length)
         if self.n == 1:
-            best = best.masked_fill(counted.any(1, keepdim=True), NEVER)  # greedy: the first end is the end
-        order = torch.argsort(ended.int(), dim=1, stable=True)[:, : self.n]  # the best that go on, still in order
+            best = best.masked_fill(finished.any(1, keepdim=True), NEVER)  # greedy: the first end ends it
+        order = torch.argsort(ended.int(), dim=1, stable=True)[:, : self.n]  # the best unfinished, by score
         scores = best.masked_fill(ended, NEVER).gather(1, order)
-        going = self._going(scores[:, 0], length)  # [r]
-        rows, words = row.gather(1, order), word.gather(1, order)  # [r, n]
+        still_open = self._may_win(scores[:, 0], length)  # [r]
+        rows, tokens = row.gather(1, order), token.gather(1, order)  # [r, n]
         if length == self.limit:
-            self.tokens = torch.cat((self.tokens[rows.flatten()], words.view(-1, 1)), dim=1)
-            self._finish(scores > NEVER, scores, torch.arange(r * self.n, device=row.device).view(r, self.n), length)
+            self.tokens = torch.cat((self.tokens[rows.flatten()], tokens.view(-1, 1)), dim=1)
+            own_rows = torch.arange(r * self.n, device=row.device).view(r, self.n)
+            self._finish(scores > NEVER, scores, own_rows, length)
             return None
-        self.running, self.scores, rows, words = self.running[going], scores[going], rows[going].flatten(), words[going]
-        self.tokens = torch.cat((self.tokens[rows], words.view(-1, 1)), dim=1)
+        self.running, self.scores = self.running[still_open], scores[still_open]
+        rows, tokens = rows[still_open].flatten(), tokens[still_open]
+        self.tokens = torch.cat((self.tokens[rows], tokens.view(-1, 1)), dim=1)
         return rows if len(rows) else None
 
-    def _finish(self, which: Tensor, totals: Tensor, row: Tensor, length: int) -> None:
-        for i, j in which.nonzero().tolist():
+    def _finish(self, finished: Tensor, totals: Tensor, row: Tensor, length: int) -> None:
+        for i, j in finished.nonzero().tolist():
             score, owner = totals[i, j].item() / length**self.penalty, self.running[i]
             if score > self.finished[owner][0]:
                 self.finished[owner] = (score, self.tokens[row[i, j]].tolist())
 
-    def _going(self, best: Tensor, length: int) -> Tensor:
-        """Say for each running input whether its best running text, of log-probability `best` [r], may still win."""
-        done = torch.tensor([self.finished[i][0] for i in self.running.tolist()], device=best.device)
-        return best / length**self.penalty > done
+    def _may_win(self, best: Tensor, length: int) -> Tensor:
+        """Mark the inputs whose best running hypothesis, of log-probability `best` [r], may still win."""
+        finished = torch.tensor([self.finished[i][0] for i in self.running.tolist()], device=best.device)
+        return best / length**self.penalty > finished
 
     def best(self) -> list[list[int]]:
-        """Give the best finished text of each input."""
+        """Give the best finished hypothesis of each input."""
         return [tokens for _, tokens in self.finished]

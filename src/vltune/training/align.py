@@ -1,7 +1,6 @@
-"""The closed-form start of the projector: image tokens made of the words of the captions.
-
-A random projector gives the decoder noise, and it learns the form of captions while it ignores the image for hundreds
-of steps. The start costs seconds: ridge regression of each image's words on its features.
+"""The closed-form start of the projector: ridge regression of each image's words on its features.
+ With a random projector the decoder first learns the form of captions and ignores the image for hundreds of
+steps. With this start, which costs seconds, training starts from an informative visual prefix.
 """
 
 from __future__ import annotations
@@ -31,11 +30,16 @@ from vltune.pipeline.records import Captions, read_captions
 
 
 class Align(Section):
-    """Section `align`: the ridge penalty (a share of the features' mean variance), how many words an image token may be made
-    of, how evenly frequent and rare ones are read (0 as the regression gives them, 1 all with the same spread), the spread of
-    their scores before the softmax (the larger, the more a token is a single word), how much larger the words are than in a
-    text, how large beside them the offsets of the places are, how many tags an image has (0 is none), the sharpness of their
-    scores, and the images' number."""
+    """Section `align`: the hyperparameters of the closed-form start.
+
+    ridge: the penalty, as a share of the mean variance of the features. words: the largest size of the
+    vocabulary that image tokens are mixtures of. std_exponent: how far the standard deviations of the words'
+    logits are equalised: 0 not at all, 1 fully. logit_scale: the standard deviation of the word head's
+    logits; the larger, the closer a token is to one word. scale: the factor on the word embeddings.
+    position_scale: the standard deviation of the position offsets, relative to that of the word embeddings.
+    tags: the number of tags of an image; 0 for none. tag_logit_scale: the factor on the tag head's logits.
+    max_images: the largest number of training images that the regressions use.
+    """
 
     ridge: float = Field(gt=0)
     words: int = Field(ge=2)
@@ -49,60 +53,74 @@ class Align(Section):
 
 
 def word_embeddings(words: Words, tokenizer: Tokenizer, decoder: Decoder) -> Tensor:
-    """Embed each word of a vocabulary as the mean of its tokens' embeddings, a space in front: float32 [v, d]."""
+    """Embed each word, after a space, as the mean of its tokens' embeddings: float32 [v, d]."""
     table = decoder.embedding.weight.detach().float().cpu()
-    return torch.stack([table[ids].mean(0) for ids in tokenizer.encode_all([f" {word}" for word in words.vocabulary])])
+    token_ids = tokenizer.encode_all([f" {word}" for word in words.vocabulary])
+    return torch.stack([table[ids].mean(0) for ids in token_ids])
 
 
-def start(projector: Projector, features: Features, words: Words, embeddings: Tensor, settings: Align) -> None:
-    """Fill the projector's reader and tagger, its words and its table of places.
+def start(
+    projector: Projector, features: Features, words: Words, embeddings: Tensor, settings: Align
+) -> None:
+    """Fill the projector's word head, tag head, word embeddings and position offsets.
 
-    Each image's words, weighed, are regressed on two means of its features (`projector.gist`). The map then serves each
-    feature by itself: its scores of the words are what the softmax is taken of. A frequent word's scores are spread more than
-    a rare one's, and only they would be read; `evenness` is the power of the spread by which scores are divided. The offset
-    of a place is the mean of what is said of the images whose things are there ("left", "top", of the corners "four"). For
-    tags the two means side by side tell whether a word is said at all, in units of its inverse document frequency.
+    Word head: the tf-idf weights of each image's words are regressed on two pooled features, the plain and
+    the saliency-weighted mean (`projector.global_pool`). The map is then applied to single features, as
+    logits of a softmax over words. The logits of frequent words have larger standard deviations than those of
+    rare ones, and would win everywhere; they are divided by their standard deviation to the power
+    `std_exponent`. Position offsets: the saliency-weighted mean, over images, of the embedded words ("left",
+    "top"). Tag head: whether a word occurs, times its inverse document frequency, is regressed on both means
+    together.
 
     Args: embeddings [v, d] of the vocabulary.
 
-    Source: Hoerl and Kennard 1970, equation 2.1 (ridge); Merullo et al. 2023 for a linear map between the two spaces.
+    Source: Hoerl and Kennard 1970, equation 2.1 (ridge); Merullo et al. 2023 for a linear map between the two
+        spaces.
     """
-    chosen = np.linspace(0, len(words.ids) - 1, min(settings.max_images, len(words.ids))).round().astype(int)
-    known = [i for i in chosen if words.ids[i] in features.row]
-    x = F.layer_norm(torch.from_numpy(features.take([words.ids[i] for i in known])).float(), (features.width,))  # [n, k, w]
-    said = torch.zeros(len(known), len(words.vocabulary))
-    for row, i in enumerate(known):
-        for word, weight in words.weights[i].items():
-            said[row, word] = weight
-    whole = global_pool(x)  # [n, 2w]
+    images = np.linspace(0, len(words.ids) - 1, min(settings.max_images, len(words.ids))).round().astype(int)
+    rows = [i for i in images if words.ids[i] in features.row]
+    x = torch.from_numpy(features.take([words.ids[i] for i in rows])).float()
+    x = F.layer_norm(x, (features.width,))  # [n, k, w]
+    weights = _dense(words, rows)  # [n, v]
+    pooled = global_pool(x)  # [n, 2w]
     if projector.tag_head is not None:
-        _start_tag_head(projector.tag_head, whole, said > 0, settings)
-    said = _centred(said)  # [n, v]
+        _start_tag_head(projector.tag_head, pooled, weights > 0, settings)
+    weights = _centred(weights)
     mean = x.mean((0, 1))
-    seen = _centred(whole).chunk(2, dim=1)  # [n, w] each
-    word_head = regress(torch.cat(seen), said.repeat(len(seen), 1), settings.ridge)  # [w, v]
-    share = saliency_weights(x)
+    means = _centred(pooled).chunk(2, dim=1)  # [n, w] each
+    word_head = regress(torch.cat(means), weights.repeat(len(means), 1), settings.ridge)  # [w, v]
+    saliency = saliency_weights(x)  # [n, k]
     x = x - mean
     word_head = word_head / (x @ word_head).flatten(0, 1).std(0).clamp(min=1e-9) ** settings.std_exponent
     word_head = word_head * (settings.logit_scale / (x @ word_head).std().clamp(min=1e-9))
     table = settings.scale * embeddings
-    place = _centred(share.t() @ (said @ table) / share.sum(0)[:, None])  # [k, d]
+    offset = _centred(saliency.t() @ (weights @ table) / saliency.sum(0)[:, None])  # [k, d]
     with torch.no_grad():
         projector.word_head.weight.copy_(word_head.t())
         projector.word_head.bias.copy_(-(mean @ word_head))
         projector.words.weight.copy_(table.t())
-        size = settings.position_scale * table.std() / place.std().clamp(min=1e-9)  # a single place says nothing
-        projector.position[:len(place)] = place * size
+        factor = settings.position_scale * table.std() / offset.std().clamp(min=1e-9)  # one position: std 0
+        projector.position[:len(offset)] = offset * factor
 
 
-def _start_tag_head(tag_head: nn.Linear, whole: Tensor, said: Tensor, settings: Align) -> None:
-    """Give the tagger its start: whole [n, 2w]; said, bool [n, v]."""
-    share = said.float().mean(0)
-    idf = -share.clamp(min=1 / len(said)).log()  # inverse document frequency
-    weight = settings.tag_logit_scale * regress(_centred(whole), _centred(said.float()) * idf, settings.ridge)
+def _dense(words: Words, rows: list[int]) -> Tensor:
+    """Give the word weights of some images as a matrix [n, v]."""
+    weights = torch.zeros(len(rows), len(words.vocabulary))
+    for row, image in enumerate(rows):
+        for word, weight in words.weights[image].items():
+            weights[row, word] = weight
+    return weights
+
+
+def _start_tag_head(tag_head: nn.Linear, pooled: Tensor, occurs: Tensor, settings: Align) -> None:
+    """Fill the tag head from pooled features [n, 2w] and `occurs`, the words of each image, bool [n, v]."""
+    frequency = occurs.float().mean(0)  # document frequency as a share of the images
+    idf = -frequency.clamp(min=1 / len(occurs)).log()
+    target = _centred(occurs.float()) * idf
+    weight = settings.tag_logit_scale * regress(_centred(pooled), target, settings.ridge)
     with torch.no_grad():
         tag_head.weight.copy_(weight.t())
-        tag_head.bias.copy_(settings.tag_logit_scale * share * idf - whole.mean(0) @ weight)
+        tag_head.bias.copy_(settings.tag_logit_scale * frequency * idf - pooled.mean(0) @ weight)
 
 
 def _centred(x: Tensor) -> Tensor:
@@ -110,7 +128,7 @@ def _centred(x: Tensor) -> Tensor:
 
 
 def regress(x: Tensor, y: Tensor, ridge: float) -> Tensor:
-    """Solve ridge regression of y [n, d] on x [n, w], as a map [w, d] without offset.
+    """Solve the ridge regression of y [n, d] on x [n, w] without intercept: coefficients [w, d].
 
     Source: Hoerl and Kennard 1970, equation 2.1, the penalty in units of the mean variance of x.
     """
@@ -119,15 +137,16 @@ def regress(x: Tensor, y: Tensor, ridge: float) -> Tensor:
     return torch.linalg.solve(gram + penalty, (x.t() @ y).double()).float()
 
 
-BARE = "connector"  # the method that attaches nothing, for loading
+BARE = "connector"  # the method that attaches nothing: the checkpoint is loaded as one of this method
 
 
 def write_start(task: str, settings: Align) -> None:
-    """Align the projector in closed form, and write it as a checkpoint that has trained nothing."""
+    """Align the projector in closed form, and write it as a checkpoint without trained decoder parameters."""
     deterministic()
     features = Features(FEATURES, "train")
     words = tf_idf(read_captions(RAW / "captions_train.json"), settings.words)
-    vlm = checkpoint.build(DECODER, features.tokens, features.width, len(words.vocabulary), settings.tags, torch.float32)
+    sizes = (features.tokens, features.width, len(words.vocabulary), settings.tags)
+    vlm = checkpoint.build(DECODER, *sizes, torch.float32)
     embeddings = word_embeddings(words, Tokenizer(DECODER), vlm.decoder)
     start(vlm.projector, features, words, embeddings, settings)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(vlm, []), {
@@ -144,7 +163,7 @@ WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 
 @dataclass(frozen=True)
 class Words:
-    """A vocabulary, and for each image the indices of its captions' words with their weights (they sum to 1)."""
+    """A vocabulary, and for each image the weights of its captions' words by index; they sum to 1."""
 
     vocabulary: list[str]
     ids: list[int | str]
@@ -152,18 +171,19 @@ class Words:
 
 
 def tf_idf(captions: Captions, most: int) -> Words:
-    """Weigh each word of an image's captions by tf-idf, document frequencies counted over images.
+    """Weight each word of an image's captions by tf-idf, where a document is the captions of an image.
 
-    Words of half of all images or more (articles, "on", "background") tell nothing and get no weight; of the others the `most`
-    frequent are kept.
+    Words of half of all images or more (articles, "on", "background") are stop words; of the others, the
+    `most` frequent are kept.
 
     Source: Sparck Jones 1972 for inverse document frequency.
     """
-    per_image = {i: Counter(word for text in texts for word in WORD.findall(text.lower()))
-                 for i, texts in captions.by_image().items()}
+    per_image = {image_id: Counter(word for text in texts for word in WORD.findall(text.lower()))
+                 for image_id, texts in captions.by_image().items()}
     frequency = Counter(word for words in per_image.values() for word in words)
-    telling = [word for word, count in sorted(frequency.items()) if count < len(per_image) / 2 or len(per_image) < 3]
-    vocabulary = sorted(sorted(telling, key=frequency.__getitem__, reverse=True)[:most])
+    content = [word for word, count in sorted(frequency.items())
+               if count < len(per_image) / 2 or len(per_image) < 3]
+    vocabulary = sorted(sorted(content, key=frequency.__getitem__, reverse=True)[:most])
     index = {word: i for i, word in enumerate(vocabulary)}
     weights = []
     for words in per_image.values():

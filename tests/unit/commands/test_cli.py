@@ -79,7 +79,7 @@ def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("words", "message"), [
     (["caption", "photos", "--method", "lroa"], "unknown method 'lroa' (did you mean 'lora'?)"),
-    (["caption", "photos", "--method", "lora", "--seed", "3"], "lora/caption-3: no such checkpoint; those there are: adapter caption-0"),
+    (["caption", "photos", "--method", "lora", "--seed", "3"], "lora/caption-3: no such checkpoint; existing ones: adapter caption-0"),
     (["caption", "photos", "--method", "lora", "--seed", "3"], "`dvc repro train_lora`"),
     (["caption", "elsewhere", "--method", "lora"], "elsewhere: no such file or folder"),
     (["caption", "photos", "--method", "lora", "--beams", "0"],
@@ -87,7 +87,7 @@ def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
     (["caption", "photos", "out.txt", "--method", "lora"], "out.txt: expected a name that ends in .json"),
     (["caption", "photos", "photos", "--method", "lora"], "photos: cannot be written, it is a folder"),
     (["caption", "photos", "params.yaml/x.json", "--method", "lora"], "x.json: cannot be written"),
-    (["caption", "photos", "--method", "lora", "--root", "photos"], "lora/caption-0: no such checkpoint; those there are: none"),
+    (["caption", "photos", "--method", "lora", "--root", "photos"], "lora/caption-0: no such checkpoint; existing ones: none"),
     (["answer", "--method", "lora"], "give an image and a question, or --questions FILE"),
     (["answer", "photos/a.png", "--method", "lora"], "give an image and a question"),
     (["answer", "photos/a.png", "why?", "--questions", "q.json", "--method", "lora"], "give either an image and a question, or"),
@@ -102,7 +102,7 @@ def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
     (["merge", "new", "--method", "adapter"], "adapter cannot be merged: it adds tensors that no weight of the decoder can take up"),
     (["merge", "new", "--method", "prefix"], "prefix cannot be merged: it adds tensors that no weight of the decoder can take up"),
     (["merge", "new", "--method", "connector"], "nothing of the decoder was trained, so there is nothing to merge"),
-    (["export", "new", "--method", "full"], "full has no form in Hugging Face's PEFT that computes the same; those that have one: lora"),
+    (["export", "new", "--method", "full"], "full has no form in Hugging Face's PEFT that computes the same; those that have one: dora, ia3, lora"),
     (["export", "photos", "--method", "lora"], "photos: is not empty"),
     (["import", "elsewhere", "new"], "adapter_config.json: no such file"),
     (["import", "elsewhere", "photos"], "photos: is not empty"),
@@ -126,14 +126,14 @@ def test_an_unknown_option_and_a_missing_one_end_with_2(capsys: pytest.CaptureFi
 
 def test_images_of_all_kinds_are_captioned(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "deep/out.json"
-    assert vltune("caption", root / "photos", out, "--method", "lora", "--root", root) == (0, "")
+    assert vltune("caption", root / "photos", out, "--method", "adapter", "--root", root) == (0, "")
     captions = read_json(out)
     assert list(captions) == ["a", "b", "c", "d", "e"]
     assert all(captions.values())
     wrote = capsys.readouterr()
     assert wrote.out == ""
     assert "5/5" in wrote.err  # progress
-    assert vltune("caption", root / "photos/b.jpg", "--method", "lora", "--root", root) == (0, "")
+    assert vltune("caption", root / "photos/b.jpg", "--method", "adapter", "--root", root) == (0, "")
     wrote = capsys.readouterr()
     assert json.loads(wrote.out) == {"b": captions["b"]}
     assert wrote.err == ""
@@ -168,7 +168,7 @@ def test_folders_without_images_and_with_twins_are_named(root: Path, tmp_path: P
     assert vltune("caption", tmp_path, "--method", "lora", "--root", root) == (1, f"error: {tmp_path}: no images in it; found notes.txt")
     folder = repository.draw(tmp_path / "photos", "a.png", "a.jpg")
     assert vltune("caption", folder, "--method", "lora", "--root", root) == (
-        1, f"error: {folder / 'a.jpg'} and {folder / 'a.png'} have one name without their endings, 'a': rename one")
+        1, f"error: {folder / 'a.jpg'} and {folder / 'a.png'} have the same name without their extensions, 'a': rename one of them")
 
 
 def test_ctrl_c_leaves_what_is_done(
@@ -187,15 +187,15 @@ def test_ctrl_c_leaves_what_is_done(
         return stopped
 
     given = ("--method", "lora", "--root", root)
-    monkeypatch.setattr(caption, "say", third_time(caption.say))
+    monkeypatch.setattr(caption, "generate_captions", third_time(caption.generate_captions))
     assert vltune("caption", root / "photos", tmp_path / "c.json", *given) == (130, "")
     assert list(read_json(tmp_path / "c.json")) == ["a", "b", "c", "d"]  # two batches of two
     assert f"stopped: 4 done, in {tmp_path / 'c.json'}\ninterrupted\n" in capsys.readouterr().err
     file = repository.questions(tmp_path / "q.json", *[(i, letter, "what is it?") for i, letter in enumerate("abcde")])
-    monkeypatch.setattr(answer, "say", third_time(answer.say))
+    monkeypatch.setattr(answer, "generate_answers", third_time(answer.generate_answers))
     assert vltune("answer", "--questions", file, tmp_path / "a.json", "--images", root / "photos", *given) == (130, "")
     assert [row["question_id"] for row in read_json(tmp_path / "a.json")] == [0, 1, 2, 3]
-    monkeypatch.setattr(caption, "say", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(caption, "generate_captions", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert vltune("caption", root / "photos", tmp_path / "none.json", *given) == (130, "")
     assert not (tmp_path / "none.json").exists()
 

@@ -96,7 +96,7 @@ def test_in_half_precision_the_base_is_shared_too(root: Path) -> None:
 @pytest.mark.parametrize(("run", "message"), [
     (("lroa", "caption", 0), r"unknown method 'lroa' \(did you mean 'lora'\?\); the methods are adapter, .*aligned"),
     (("lora", "captoin", 0), r"unknown task 'captoin' \(did you mean 'caption'\?\); the tasks are caption, vqa"),
-    (("lora", "caption", 7), r"lora/caption-7: no such checkpoint; those there are: adapter caption-0, .*`dvc repro train_lora`"),
+    (("lora", "caption", 7), r"lora/caption-7: no such checkpoint; existing ones: adapter caption-0, .*`dvc repro train_lora`"),
     (("aligned", "caption", 7), "`dvc repro align`"),
 ])
 def test_a_run_that_is_not_there_is_named(root: Path, run: tuple, message: str) -> None:
@@ -105,7 +105,7 @@ def test_a_run_that_is_not_there_is_named(root: Path, run: tuple, message: str) 
 
 
 def test_without_any_run_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="those there are: none"):
+    with pytest.raises(InputError, match="existing ones: none"):
         inference.find(tmp_path, "lora", "caption", 0)
 
 

@@ -142,7 +142,7 @@ def test_a_trial_that_diverges_counts_as_a_guess(project: Path, monkeypatch: pyt
     monkeypatch.setattr(search, "train", diverge)
     row = run(1, "lora")[0]
     assert (row["note"], row["val_loss"]) == ("diverged", 5.556828)  # log 259
-    with pytest.raises(InputError, match=r"params\.yaml stays as it is: every trial of lora has diverged"):
+    with pytest.raises(InputError, match=r"params\.yaml is not changed: every trial of lora has diverged"):
         run(1, "lora", write=True)
 
 
@@ -179,5 +179,5 @@ def test_wrong_input_is_named(project: Path) -> None:
         run(1, "lora")
     TABLE.unlink()
     shutil.rmtree(project / "models/aligned")
-    with pytest.raises(InputError, match=r"aligned/caption-0/checkpoint\.json: no such file; make data and start with `dvc repro align`"):
+    with pytest.raises(InputError, match=r"aligned/caption-0/checkpoint\.json: no such file; make it with `dvc repro align`"):
         run(1, "lora")

@@ -67,7 +67,7 @@ def likelihood(vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tens
 
 def test_ranking_finds_the_most_likely_candidate(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor,
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer, "AT_ONCE", 1)  # also across several portions
+    monkeypatch.setattr(answer, "RANK_BATCH", 1)  # also across several portions
     found = answer.rank(vlm, features, QUESTIONS, tokenizer, CANDIDATES)
     for i, group in enumerate(QUESTIONS):
         expected = [max(CANDIDATES, key=lambda one, q=q, i=i: likelihood(vlm, tokenizer, features[i:i + 1], q, one)) for q in group]
@@ -77,7 +77,7 @@ def test_ranking_finds_the_most_likely_candidate(vlm: VisionLanguageModel, token
 def test_likelihoods_are_those_of_whole_rows(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor) -> None:
     ids = tokenizer.encode_all([f" {one}" for one in CANDIDATES])
     with torch.inference_mode():
-        found = answer._scores(vlm, features[:1], QUESTIONS[0], tokenizer, ids)
+        found = answer._log_likelihoods(vlm, features[:1], QUESTIONS[0], tokenizer, ids)
     expected = [[likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES] for question in QUESTIONS[0]]
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=1e-5)
 
