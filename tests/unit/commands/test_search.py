@@ -154,7 +154,7 @@ def test_trials_of_another_kind_are_not_mixed(project: Path) -> None:
         with pytest.raises(InputError, match=message):
             run(1, "lora", **change)
     text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("  rank: 4\n", "  rank: 2\n"))
+    Path("params.yaml").write_text(text.replace("  rank: 4 ", "  rank: 2 "))
     with pytest.raises(InputError, match=message):
         run(1, "lora")
     assert len(run(1, "adapter")) == 2
