@@ -82,6 +82,13 @@ def test_every_link_has_a_target(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+@by_page
+def test_every_file_of_the_repository_that_is_named_exists(page: Path) -> None:
+    paths = r"`((?:benchmarks|metrics|plots|results|src|stages|tests)/[\w./-]+)`"
+    names = re.findall(paths, page.read_text())
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
 def test_the_readme_links_every_page() -> None:
     links = set(re.findall(r"\]\(([^)#\s]+)", README))
     assert {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"} <= links
