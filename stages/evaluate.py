@@ -1,9 +1,11 @@
-"""evaluate: score what one run said of the test images, beside what it says blind, with intervals over images."""
+"""evaluate: score what one run said of the test images, beside what it says blind, with intervals over
+images."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import argparse
 
@@ -17,7 +19,9 @@ def main() -> None:
     """Write data/results/METHOD/TASK-SEED.json."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--method", required=True, help="a method, or the name of the start, that has predictions")
+    parser.add_argument(
+        "--method", required=True, help="a method, or the name of the start, that has predictions"
+    )
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()

@@ -1,9 +1,11 @@
-"""predict: caption the test images with one run's checkpoint. The only stage that opens the test split's features."""
+"""predict: caption the test images with one run's checkpoint. The only stage that opens the test split's
+features."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import argparse
 

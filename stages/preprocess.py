@@ -4,7 +4,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import load as section
@@ -23,12 +24,16 @@ def main() -> None:
     read = partial(read_image, size=p.image_size, pixel_limit=p.pixel_limit)
     for split in SPLITS:
         captions = read_captions(raw / f"captions_{split}.json")
-        unreadable = cache_split(captions.images, raw / "images" / split, folder, split, read, encoder.encode,
-                                 (signature["tokens"], signature["width"]), p.batch_size, p.max_unreadable_share)
+        unreadable = cache_split(
+            captions.images, raw / "images" / split, folder, split, read, encoder.encode,
+            (signature["tokens"], signature["width"]), p.batch_size, p.max_unreadable_share,
+        )
         for name, reason in unreadable.items():
             sys.stderr.write(f"left out: {split}/{name}: {reason}\n")
         if unreadable:
-            sys.stderr.write(f"{split}: {len(unreadable)} of {len(captions.images)} images could not be read\n")
+            sys.stderr.write(
+                f"{split}: {len(unreadable)} of {len(captions.images)} images could not be read\n"
+            )
     write_json(folder / "signature.json", signature)
 
 

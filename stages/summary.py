@@ -1,9 +1,11 @@
-"""summary: the numbers of the method that params.yaml selects, for `dvc metrics show` and `dvc metrics diff`."""
+"""summary: the numbers of the method that params.yaml selects, for `dvc metrics show` and `dvc metrics
+diff`."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from vltune.comparison.runs import compared, values
 from vltune.comparison.summary import summarize

@@ -1,7 +1,8 @@
 """Batches: several texts of an image share its tokens in one row, kept apart by the attention mask.
 
-A row is [k image tokens][text 1][text 2]...; every text sees the image and itself, and its positions follow the
-image's. So the image is computed once for all its texts, and each text is scored as if it stood there alone.
+A row is [k image tokens][text 1][text 2]...; every text sees the image and
+itself, and its positions follow the image's. So the image is computed once
+for all its texts, and each text is scored as if it stood there alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids: what is given (a question; nothing for captioning) and what is to be said, with its end token."""
+    """Token ids: what is given (a question; nothing for
+    captioning) and what is to be said, with its end token."""
 
     prompt: Sequence[int]
     target: Sequence[int]
@@ -39,8 +41,9 @@ class Batch:
 def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
     """Build a batch of b rows, each with the texts of one image.
 
-    Example, k = 2 image tokens and the texts "a" and "b c" (e ends a text): the row is [i i a e b c e], positions
-    [0 1 2 3 2 3 4]; "a" is predicted from the second i, and so is "b"; the last e of each text predicts nothing.
+    Example, k = 2 image tokens and the texts "a" and "b c" (e ends a text):
+    the row is [i i a e b c e], positions [0 1 2 3 2 3 4]; "a" is predicted
+    from the second i, and so is "b"; the last e of each text predicts nothing.
     """
     k = image_tokens
     longest = max(sum(len(text.prompt) + len(text.target) for text in row) for row in rows)
@@ -66,7 +69,8 @@ def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
 
 
 def attention_mask(owner: Tensor) -> Tensor:
-    """Who may look at whom, bool [b, 1, t, t]: back to the image (0) and to one's own text; padding sees itself."""
+    """Who may look at whom, bool [b, 1, t, t]: back to the
+    image (0) and to one's own text; padding sees itself."""
     seer, seen = owner[:, :, None], owner[:, None, :]
     back = torch.ones(owner.shape[1], owner.shape[1], dtype=torch.bool, device=owner.device).tril()
     return (back & ((seen == seer) | (seen == 0) & (seer >= 0)))[:, None]

@@ -54,7 +54,10 @@ def questions_of(split: str) -> list[Question]:
     questions_file, answers_file = paths.questions(split)
     questions = read_questions(questions_file, answers_file, known)
     if not questions:
-        raise InputError(f"{questions_file}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, or choose another data set")
+        raise InputError(
+            f"{questions_file}: the data set has no questions; take 'vqa' out of 'tasks' in params.yaml, "
+            f"or choose another data set"
+        )
     return questions
 
 
@@ -64,9 +67,11 @@ EXAMPLES = {"caption": captioning, "vqa": answering}  # by task
 def rows(
     examples: list[Example], steps: int, batch_size: int, texts_per_image: int, seed: int, start: int = 0
 ) -> Iterator[list[Example]]:
-    """Give the batches of steps start to steps - 1: epochs in a new order each, with some texts of each image.
+    """Give the batches of steps start to steps - 1: epochs
+    in a new order each, with some texts of each image.
 
-    A batch depends on seed and step alone, so a training that goes on after a kill sees what it would have seen.
+    A batch depends on seed and step alone, so a training
+    that goes on after a kill sees what it would have seen.
     """
     order: list[int] = []
     epoch = -1

@@ -28,9 +28,12 @@ class Tokenizer:
         except Exception as error:  # noqa: BLE001 - the library raises a bare Exception
             raise InputError(f"{path}: cannot be read as a tokenizer ({error})") from None
         end = read_json(folder / "config.json").get("eos_token_id")
-        ends = end if isinstance(end, list) else [end]  # a list names several end tokens: the first is trained and stopped at
+        # a list names several end tokens: the first is trained and stopped at
+        ends = end if isinstance(end, list) else [end]
         if not ends or not all(isinstance(token, int) for token in ends):
-            raise InputError(f"{folder / 'config.json'}: eos_token_id is {end!r}, expected a token id or a list of them")
+            raise InputError(
+                f"{folder / 'config.json'}: eos_token_id is {end!r}, expected a token id or a list of them"
+            )
         self.end = ends[0]
 
     def encode(self, text: str) -> list[int]:
@@ -39,7 +42,9 @@ class Tokenizer:
 
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Turn many texts into token ids at once."""
-        return [encoding.ids for encoding in self._library.encode_batch(list(texts), add_special_tokens=False)]
+        return [
+            encoding.ids for encoding in self._library.encode_batch(list(texts), add_special_tokens=False)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """Turn token ids into text; special tokens are left out, white space becomes single spaces."""

@@ -58,4 +58,6 @@ class Adapter(Method):
 
     def count(self, config: DecoderConfig) -> int:
         """Count what is trained, by the formula above."""
-        return config.layers * len(SITES) * (2 * config.width * self.bottleneck + self.bottleneck + config.width)
+        return (
+            config.layers * len(SITES) * (2 * config.width * self.bottleneck + self.bottleneck + config.width)
+        )

@@ -1,4 +1,5 @@
-"""What a training leaves: exactly the trained tensors (safetensors), and a description of what they belong to.
+"""What a training leaves: exactly the trained tensors
+(safetensors), and a description of what they belong to.
 
 A checkpoint folder holds model.safetensors (`projector.*` and `decoder.*`) and checkpoint.json.
 """
@@ -25,13 +26,16 @@ from vltune.pipeline.params import check
 
 def tensors_of(vlm: VisionLanguageModel, names: list[str]) -> dict[str, Tensor]:
     """Take the trained tensors of a model by their names in a checkpoint file, detached, on the CPU."""
-    tensors = {f"decoder.{name}": tensor for name, tensor in interface.trained_parameters(vlm.decoder, names).items()}
+    tensors = {
+        f"decoder.{name}": tensor for name, tensor in interface.trained_parameters(vlm.decoder, names).items()
+    }
     tensors |= {f"projector.{name}": tensor for name, tensor in vlm.projector.named_parameters()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def put(vlm: VisionLanguageModel, names: list[str], tensors: dict[str, Tensor], source: Path) -> None:
-    """Put the tensors of a checkpoint in the place of a model's; nothing is written into those that were there.
+    """Put the tensors of a checkpoint in the place of a
+    model's; nothing is written into those that were there.
 
     Raises:
         InputError: a tensor is missing, left over or of another shape; names the first.
@@ -55,8 +59,11 @@ def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
     return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
 
 
-def build(decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype) -> VisionLanguageModel:
-    """Build a model with the pretrained decoder, in `dtype`, and an empty projector for k `features` of `width`."""
+def build(
+    decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype
+) -> VisionLanguageModel:
+    """Build a model with the pretrained decoder, in `dtype`,
+    and an empty projector for k `features` of `width`."""
     decoder = load_decoder(decoder_folder).to(dtype)
     return VisionLanguageModel(Projector(width, words, decoder.config.width, features, tags), decoder, dtype)
 
@@ -67,10 +74,12 @@ def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.
 
 
 def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
-    """Put a checkpoint onto a decoder that is in memory, in `dtype`: its tensors are shared and stay as they are.
+    """Put a checkpoint onto a decoder that is in memory, in
+    `dtype`: its tensors are shared and stay as they are.
 
     Raises:
-        InputError: the checkpoint was made for another base (says in what they differ), or its tensors do not fit.
+        InputError: the checkpoint was made for another base (says
+            in what they differ), or its tensors do not fit.
     """
     vlm, description, tensors = _opened(share(decoder), folder, base, dtype)
     name = description["attach"]
@@ -81,8 +90,11 @@ def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtyp
     return vlm.eval()
 
 
-def begin(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
-    """Build the model that a training begins with: the decoder as it is, and the projector of the start checkpoint.
+def begin(
+    folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype
+) -> VisionLanguageModel:
+    """Build the model that a training begins with: the decoder
+    as it is, and the projector of the start checkpoint.
 
     Raises:
         InputError: the start was made for another base, or does not fit.
@@ -98,16 +110,28 @@ def _opened(
     """Read a checkpoint's description and tensors, and join the decoder with an empty projector for them."""
     description = read_json(folder / "checkpoint.json")
     if description["base"] != base:
-        raise InputError(f"{folder}: made for another base: {difference(description['base'], base)}; make it again with `dvc repro`")
+        raise InputError(
+            f"{folder}: made for another base: {difference(description['base'], base)}; make it again with "
+            f"`dvc repro`"
+        )
     tensors = read_tensors(folder / "model.safetensors")
-    own = {name.removeprefix("projector."): tensor for name, tensor in tensors.items() if name.startswith("projector.")}
-    return VisionLanguageModel(projector_for(base, own, decoder.config.width), decoder, dtype), description, tensors
+    own = {
+        name.removeprefix("projector."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("projector.")
+    }
+    return (
+        VisionLanguageModel(projector_for(base, own, decoder.config.width), decoder, dtype), description,
+        tensors,
+    )
 
 
 def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:
-    """Build the empty projector that a projector's tensors belong to: they say how many words and tags it has.
+    """Build the empty projector that a projector's tensors
+    belong to: they say how many words and tags it has.
 
-    Where those are missing that would say it, one word and no tag are taken, and they will be missed by whoever compares.
+    Where those are missing that would say it, one word and no
+    tag are taken, and they will be missed by whoever compares.
     """
     features = base["features"]["tokens"]
     words = tensors.get("word_head.bias", torch.empty(1))

@@ -1,7 +1,7 @@
 """The control: nothing of the decoder is trained, the connector alone learns (as it does with every method).
 
-Source: Merullo et al. 2023, Linearly Mapping from Image to Text Space (a frozen language model reads projected features).
-Trained parameters: 0 of the decoder's.
+Source: Merullo et al. 2023, Linearly Mapping from Image to Text Space (a frozen language model reads
+projected features). Trained parameters: 0 of the decoder's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Connector(Method):
-    """Section `connector`: only learning rates (the method's own has nothing to act on); the projector, trained alone, bears a
-    higher one than beside a decoder that changes."""
+    """Section `connector`: only learning rates (the method's own has nothing to act on); the projector,
+    trained alone, bears a higher one than beside a decoder that changes."""
 
     projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
 

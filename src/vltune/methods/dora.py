@@ -1,9 +1,11 @@
-"""DoRA: LoRA with the weight split into direction and magnitude, m * V / ||V|| with V = W + (alpha / rank) B A.
+"""DoRA: LoRA with the weight split into direction and
+magnitude, m * V / ||V|| with V = W + (alpha / rank) B A.
 
-The norm is taken of each output's weights and treated as a constant in the backward pass; m starts as the norm of W.
+The norm is taken of each output's weights and treated as a
+constant in the backward pass; m starts as the norm of W.
 
-Source: Liu et al. 2024, DoRA: Weight-Decomposed Low-Rank Adaptation, equation 5 and section 4.3 (no gradient through the norm).
-Trained parameters: layers * sum over targets of (rank * (inputs + outputs) + outputs).
+Source: Liu et al. 2024, DoRA: Weight-Decomposed Low-Rank Adaptation, equation 5 and section 4.3 (no gradient
+through the norm). Trained parameters: layers * sum over targets of (rank * (inputs + outputs) + outputs).
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from vltune.model.decoder import DecoderConfig
 class DoraLinear(LoraLinear):
     """A linear layer whose weight has a trained magnitude and a low-rank change of its direction."""
 
-    def __init__(self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator
+    ) -> None:
         """Start equal to `base`: B is zero, the magnitude [out] is the norm of the weight."""
         super().__init__(base, rank, alpha, dropout, generator)
         self.magnitude = nn.Parameter(base.weight.detach().float().norm(dim=1))
@@ -37,7 +41,9 @@ class DoraLinear(LoraLinear):
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]; dropout is on the low-rank path alone."""
         low = F.linear(self.dropout(x), self.a.to(x.dtype))  # [..., r]
-        direction = F.linear(x, self.base.weight.to(x.dtype)) + F.linear(low, (self.scale * self.b).to(x.dtype))
+        direction = F.linear(x, self.base.weight.to(x.dtype)) + F.linear(
+            low, (self.scale * self.b).to(x.dtype)
+        )
         rescaled = direction * (self.magnitude / self.norm()).to(x.dtype)
         return rescaled if self.base.bias is None else rescaled + self.base.bias.to(x.dtype)
 
@@ -61,4 +67,6 @@ class Dora(Lora):
 
     def count(self, config: DecoderConfig) -> int:
         """Count what is trained, by the formula above."""
-        return super().count(config) + config.layers * sum(config.linears[site][1] for site in self.sites(config))
+        return super().count(config) + config.layers * sum(
+            config.linears[site][1] for site in self.sites(config)
+        )

@@ -1,4 +1,5 @@
-"""Full fine-tuning: every parameter of the decoder is trained. The reference that the others are measured against.
+"""Full fine-tuning: every parameter of the decoder is
+trained. The reference that the others are measured against.
 
 Source: Howard and Ruder 2018 for the practice.
 Trained parameters: all of the decoder's.

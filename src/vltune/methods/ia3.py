@@ -1,9 +1,10 @@
 """(IA)^3: learned vectors that rescale keys, values and the inner activation of the MLP.
 
-k becomes l_k * (W_k x), v becomes l_v * (W_v x), and down(h) becomes down(l_ff * h); all vectors start at one.
+k becomes l_k * (W_k x), v becomes l_v * (W_v x), and
+down(h) becomes down(l_ff * h); all vectors start at one.
 
-Source: Liu et al. 2022, Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context Learning, section 3.3.
-Trained parameters: layers * (2 * kv_heads * head_dim + mlp_width).
+Source: Liu et al. 2022, Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than In-Context
+Learning, section 3.3. Trained parameters: layers * (2 * kv_heads * head_dim + mlp_width).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from vltune.methods.interface import LogUniform, Method, PeftForm, replace
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
 
-OUTPUTS, INPUTS = ("attention.k", "attention.v"), ("mlp.down",)  # linears whose outputs, or inputs, are rescaled
+# linears whose outputs, or inputs, are rescaled
+OUTPUTS, INPUTS = ("attention.k", "attention.v"), ("mlp.down",)
 
 
 class RescaledOutput(nn.Module):
@@ -71,7 +73,9 @@ class Ia3(Method):
     RANDOM: ClassVar = False
     PEFT: ClassVar = PeftForm(
         "IA3", {}, {"scale": "ia3_l"}, {},
-        {"target_modules": ("k", "v", "down"), "feedforward_modules": ("down",)}, {"k": (-1, 1), "v": (-1, 1), "down": (1, -1)})
+        {"target_modules": ("k", "v", "down"), "feedforward_modules": ("down",)},
+        {"k": (-1, 1), "v": (-1, 1), "down": (1, -1)},
+    )
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:  # noqa: ARG002 - nothing is random
         """Rescale keys, values and the MLP's inner activation in every layer."""

@@ -1,8 +1,9 @@
 """What a method is, and what is done once for all of them.
 
-A method is one file of this folder with one class, a frozen section of params.yaml: its fields are exactly the keys of the
-section that carries the file's name. It defines `attach` and `count`; the other members have defaults here and are
-overridden where a method needs more. Which parameters train is decided here alone, from the names that `attach` returns.
+A method is one file of this folder with one class, a frozen section of params.yaml: its fields are exactly
+the keys of the section that carries the file's name. It defines `attach` and `count`; the other members have
+defaults here and are overridden where a method needs more. Which parameters train is decided here alone, from
+the names that `attach` returns.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ NOT_METHODS = ("__init__", "interface", "checkpoint")
 class LogUniform:
     """The range in which a search looks for a field's value, uniform on a logarithmic scale.
 
-    It stands in the field's annotation. The ranges of all methods span the same factor, so that none is searched more finely.
+    It stands in the field's annotation. The ranges of all methods
+    span the same factor, so that none is searched more finely.
     """
 
     low: float
@@ -42,11 +44,13 @@ class LogUniform:
 
 @dataclass(frozen=True)
 class PeftForm:
-    """A method in Hugging Face's PEFT: what adapter_config.json holds, and how PEFT names and shapes the tensors.
+    """A method in Hugging Face's PEFT: what adapter_config.json
+    holds, and how PEFT names and shapes the tensors.
 
-    `fields` maps keys of adapter_config.json to fields of the method; `fixed` are keys with one possible value. `linears` maps
-    keys that list linears to the sites listed, or to the field that lists them. `tensors` maps the last part of a parameter's name
-    to PEFT's name for it; `shapes` gives PEFT's shape of the parameter by site, where it is another one.
+    `fields` maps keys of adapter_config.json to fields of the method; `fixed` are keys with one possible
+    value. `linears` maps keys that list linears to the sites listed, or to the field that lists them.
+    `tensors` maps the last part of a parameter's name to PEFT's name for it; `shapes` gives PEFT's shape of
+    the parameter by site, where it is another one.
     """
 
     type: str
@@ -60,9 +64,10 @@ class PeftForm:
 class Method(Section):
     """A method and its settings; `attach` and `count` must be defined.
 
-    Class attributes: `SIZE`, the field that a budget is solved for, or None; `STARTS_AS_BASE`, whether the decoder computes the
-    same right after `attach`; `RANDOM`, whether `attach` draws initial weights; `TINY`, the values of all fields but the learning
-    rates with which tests try the method on a decoder of two layers; `PEFT`, its form in Hugging Face's PEFT, or None.
+    Class attributes: `SIZE`, the field that a budget is solved for, or None; `STARTS_AS_BASE`, whether the
+    decoder computes the same right after `attach`; `RANDOM`, whether `attach` draws initial weights; `TINY`,
+    the values of all fields but the learning rates with which tests try the method on a decoder of two
+    layers; `PEFT`, its form in Hugging Face's PEFT, or None.
     """
 
     learning_rate: float = Field(ge=0)
@@ -80,7 +85,8 @@ class Method(Section):
 
     @abstractmethod
     def count(self, config: DecoderConfig) -> int:
-        """Count the parameters to train on a decoder of these sizes, by the closed formula of the file's docstring."""
+        """Count the parameters to train on a decoder of these
+        sizes, by the closed formula of the file's docstring."""
 
     def resized(self, size: int) -> Self:
         """Give the method with another size; whatever scales with the size is changed with it."""
@@ -115,10 +121,15 @@ def method(name: str) -> type[Method]:
         TypeError: the file does not define exactly one method.
     """
     if name not in names():
-        raise InputError(f"unknown method {name!r}{nearest(name, names())}; the methods are {', '.join(names())}")
+        raise InputError(
+            f"unknown method {name!r}{nearest(name, names())}; the methods are {', '.join(names())}"
+        )
     module = importlib.import_module(f"{__package__}.{name}")
-    classes = [value for value in vars(module).values()
-               if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__]
+    classes = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
     if len(classes) != 1:
         raise TypeError(f"{module.__file__}: expected one class derived from Method, found {len(classes)}")
     return classes[0]
@@ -137,7 +148,9 @@ def attach(decoder: Decoder, settings: Method, generator: torch.Generator) -> li
     parameters = dict(decoder.named_parameters())
     unknown = [name for name in trained if name not in parameters]
     if unknown:
-        raise InputError(f"method {settings.title()} wants to train {unknown[0]}, which the decoder does not have")
+        raise InputError(
+            f"method {settings.title()} wants to train {unknown[0]}, which the decoder does not have"
+        )
     if len(set(trained)) != len(trained):
         raise InputError(f"method {settings.title()} names a parameter twice")
     for name, parameter in parameters.items():
@@ -156,12 +169,19 @@ def trained_parameters(decoder: Decoder, trained: list[str]) -> dict[str, nn.Par
 def size_range(cls: type[Method]) -> tuple[int, int]:
     """Give the smallest and the largest value of the field that is a method's size."""
     bounds = cls.model_fields[cls.SIZE].metadata
-    return next(bound.ge for bound in bounds if hasattr(bound, "ge")), next(bound.le for bound in bounds if hasattr(bound, "le"))
+    return next(bound.ge for bound in bounds if hasattr(bound, "ge")), next(
+        bound.le for bound in bounds if hasattr(bound, "le")
+    )
 
 
 def searchable(cls: type[Method]) -> dict[str, LogUniform]:
     """Give the fields of a method that a search may set, with their ranges."""
-    return {name: mark for name, content in cls.model_fields.items() for mark in content.metadata if isinstance(mark, LogUniform)}
+    return {
+        name: mark
+        for name, content in cls.model_fields.items()
+        for mark in content.metadata
+        if isinstance(mark, LogUniform)
+    }
 
 
 def replace(decoder: Decoder, name: str, new: nn.Module) -> None:

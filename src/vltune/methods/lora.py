@@ -18,13 +18,18 @@ from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.pipeline.errors import InputError
 
-SITES = {"q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp", "down": "mlp"}
+SITES = {
+    "q": "attention", "k": "attention", "v": "attention", "o": "attention", "gate": "mlp", "up": "mlp",
+    "down": "mlp",
+}
 
 
 class LoraLinear(nn.Module):
     """A linear layer with a low-rank update beside it."""
 
-    def __init__(self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, base: Linear, rank: int, alpha: float, dropout: float, generator: torch.Generator
+    ) -> None:
         """Start equal to `base`: A [rank, in] is random, B [out, rank] is zero."""
         super().__init__()
         self.base = base
@@ -47,7 +52,8 @@ class LoraLinear(nn.Module):
 
 
 class Lora(Method):
-    """Section `lora`: rank r, alpha (the update is scaled by alpha / rank), dropout on the input, target linears."""
+    """Section `lora`: rank r, alpha (the update is scaled by
+    alpha / rank), dropout on the input, target linears."""
 
     learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
     rank: int = Field(ge=1, le=1024)
@@ -59,7 +65,9 @@ class Lora(Method):
     TINY: ClassVar = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]}
     PEFT: ClassVar = PeftForm(
         "LORA", {"r": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout"},
-        {"a": "lora_A.weight", "b": "lora_B.weight"}, {"bias": "none", "use_dora": False}, {"target_modules": "targets"})
+        {"a": "lora_A.weight", "b": "lora_B.weight"}, {"bias": "none", "use_dora": False},
+        {"target_modules": "targets"},
+    )
     LAYER: ClassVar = LoraLinear
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
@@ -68,7 +76,9 @@ class Lora(Method):
         for i in range(len(decoder.blocks)):
             for site in self.sites(decoder.config):
                 name = f"blocks.{i}.{SITES[site]}.{site}"
-                layer = self.LAYER(decoder.get_submodule(name), self.rank, self.alpha, self.dropout, generator)
+                layer = self.LAYER(
+                    decoder.get_submodule(name), self.rank, self.alpha, self.dropout, generator
+                )
                 replace(decoder, name, layer)
                 trained += [f"{name}.{part}" for part, _ in layer.named_parameters(recurse=False)]
         return trained
@@ -78,7 +88,8 @@ class Lora(Method):
         return config.layers * self.rank * sum(sum(config.linears[site]) for site in self.sites(config))
 
     def sites(self, config: DecoderConfig) -> list[str]:
-        """Give the target linears, each once, in the order of their names; InputError if the decoder lacks one."""
+        """Give the target linears, each once, in the order of
+        their names; InputError if the decoder lacks one."""
         absent = [site for site in self.targets if site not in config.linears]
         if absent:
             raise InputError(f"{self.title()}.targets holds '{absent[0]}', which this decoder does not have")

@@ -1,7 +1,9 @@
-"""Norm tuning: only the scales of the norms in front of attention and MLP are trained (and their biases, in a LayerNorm).
+"""Norm tuning: only the scales of the norms in front of
+attention and MLP are trained (and their biases, in a LayerNorm).
 
-Source: Zhao et al. 2024, Tuning LayerNorm in Attention: Towards Efficient Multi-Modal LLM Finetuning, section 2.
-Trained parameters: layers * 2 * width, twice as many where the norms have biases (GPT-2's LayerNorm; Llama's RMSNorm has none).
+Source: Zhao et al. 2024, Tuning LayerNorm in Attention: Towards Efficient Multi-Modal LLM Finetuning, section
+2. Trained parameters: layers * 2 * width, twice as many where the norms have biases (GPT-2's LayerNorm;
+Llama's RMSNorm has none).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prefix tuning: trained keys and values in front of those of the tokens, in every layer.
 
-With `reparametrization` h > 0 a prefix comes from an embedding [length, h] through a two-layer network while it is
-trained; saved and used is the folded prefix alone.
+With `reparametrization` h > 0 a prefix comes from an embedding [length, h] through a two-layer network while
+it is trained; saved and used is the folded prefix alone.
 
 Source: Li and Liang 2021, Prefix-Tuning, sections 4.2 and 4.3.
 Trained parameters: layers * 2 * length * kv_heads * head_dim; with reparametrization
@@ -24,7 +24,9 @@ from vltune.model.decoder import Decoder, DecoderConfig
 class KeyValuePrefix(nn.Module):
     """Keys and values [g, p, e] that every token of the layer may look at."""
 
-    def __init__(self, length: int, kv_heads: int, head_dim: int, scale: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, length: int, kv_heads: int, head_dim: int, scale: float, generator: torch.Generator
+    ) -> None:
         """Start small and random: `scale` is the standard deviation."""
         super().__init__()
         shape = (kv_heads, length, head_dim)
@@ -36,8 +38,10 @@ class KeyValuePrefix(nn.Module):
         return self.keys, self.values
 
     def forward(self, keys: Tensor, values: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Put the prefix in front of keys and values [b, g, s, e], and zeros (all may look) in front of the bias."""
-        first, second = (part.to(keys.dtype).expand(len(keys), -1, -1, -1) for part in self.pair())  # [b, g, p, e]
+        """Put the prefix in front of keys and values [b, g, s,
+        e], and zeros (all may look) in front of the bias."""
+        b = len(keys)
+        first, second = (part.to(keys.dtype).expand(b, -1, -1, -1) for part in self.pair())  # [b, g, p, e]
         bias = F.pad(bias, (first.shape[2], 0))  # [b, 1, t, p + s]
         return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2), bias
 
@@ -45,7 +49,9 @@ class KeyValuePrefix(nn.Module):
 class ReparametrizedPrefix(KeyValuePrefix):
     """A prefix that is computed from a small network while it is trained."""
 
-    def __init__(self, length: int, kv_heads: int, head_dim: int, hidden: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, length: int, kv_heads: int, head_dim: int, hidden: int, generator: torch.Generator
+    ) -> None:
         """Start with a random embedding and random weights."""
         nn.Module.__init__(self)
         self.shape = (length, 2, kv_heads, head_dim)
@@ -58,7 +64,8 @@ class ReparametrizedPrefix(KeyValuePrefix):
     def pair(self) -> tuple[Tensor, Tensor]:
         """Compute keys and values, both [g, p, e]."""
         hidden = torch.tanh(F.linear(self.embedding, self.inner, self.inner_bias))  # [p, h]
-        both = F.linear(hidden, self.outer, self.outer_bias).view(self.shape).permute(1, 2, 0, 3)  # [2, g, p, e]
+        both = F.linear(hidden, self.outer, self.outer_bias)  # [p, 2 * g * e]
+        both = both.view(self.shape).permute(1, 2, 0, 3)  # [2, g, p, e]
         return both[0], both[1]
 
     def folded(self) -> KeyValuePrefix:
@@ -70,12 +77,14 @@ class ReparametrizedPrefix(KeyValuePrefix):
 
 
 class Prefix(Method):
-    """Section `prefix`: the number of prefix positions, and the hidden width of the reparametrisation (0: none)."""
+    """Section `prefix`: the number of prefix positions, and
+    the hidden width of the reparametrisation (0: none)."""
 
     learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0125, 0.2)]
     length: int = Field(ge=1, le=4096)
     reparametrization: int = Field(ge=0, le=65536)
-    scale: float = Field(gt=0)  # standard deviation of the initial values; has no effect with reparametrization
+    # standard deviation of the initial values; has no effect with reparametrization
+    scale: float = Field(gt=0)
 
     SIZE: ClassVar = "length"
     STARTS_AS_BASE: ClassVar = False
@@ -103,7 +112,8 @@ class Prefix(Method):
         return config.layers * self.length * pair
 
     def fold(self, decoder: Decoder, trained: list[str]) -> list[str]:  # noqa: ARG002 - all prefixes are trained
-        """Replace every reparametrised prefix by the prefix that it computes; name the parameters that are then there."""
+        """Replace every reparametrised prefix by the prefix that
+        it computes; name the parameters that are then there."""
         names = []
         for name, layer in list(decoder.named_modules()):
             if isinstance(layer, ReparametrizedPrefix):

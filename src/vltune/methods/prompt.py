@@ -2,8 +2,8 @@
 
 They start as the embeddings of tokens drawn from the vocabulary.
 
-Source: Lester et al. 2021, The Power of Scale for Parameter-Efficient Prompt Tuning, sections 2 and 2.1 (sampled vocabulary).
-Trained parameters: length * width.
+Source: Lester et al. 2021, The Power of Scale for Parameter-Efficient Prompt Tuning, sections 2 and 2.1
+(sampled vocabulary). Trained parameters: length * width.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Prompt(Method):
     SIZE: ClassVar = "length"
     STARTS_AS_BASE: ClassVar = False
     TINY: ClassVar = {"length": 3}
-    PEFT: ClassVar = PeftForm("PROMPT_TUNING", {"num_virtual_tokens": "length"}, {"embeddings": "prompt_embeddings"})
+    PEFT: ClassVar = PeftForm(
+        "PROMPT_TUNING", {"num_virtual_tokens": "length"}, {"embeddings": "prompt_embeddings"}
+    )
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
         """Put the embeddings at the decoder's prompt site."""

@@ -1,6 +1,7 @@
 """Attention with grouped keys and values, rotary positions and a growing cache.
 
-Shapes: b batch, t new tokens, s all tokens seen so far, h query heads, g key/value heads, e head width, d width.
+Shapes: b batch, t new tokens, s all tokens seen so far, h
+query heads, g key/value heads, e head width, d width.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from torch.nn import functional as F
 
 
 class Linear(nn.Linear):
-    """A linear layer that computes in the precision of its input, whatever the precision its weight is kept in.
+    """A linear layer that computes in the precision of its
+    input, whatever the precision its weight is kept in.
 
     Frozen weights are kept in the compute precision (nothing to convert), trained ones in float32.
     """
@@ -61,7 +63,8 @@ class Cache:
         for stores in self.layers:
             new = [store.new_empty((len(rows), store.shape[1], capacity, store.shape[3])) for store in stores]
             for target, store in zip(new, stores, strict=True):
-                target[:, :, :self.length] = store[rows, :, :self.length]  # what lies behind is not written yet
+                # what lies behind is not written yet
+                target[:, :, :self.length] = store[rows, :, :self.length]
             other.layers.append((new[0], new[1]))
         return other
 
@@ -105,8 +108,8 @@ class Attention(nn.Module):
     ) -> Tensor:
         """Attend from x [b, t, d] to itself and the cache.
 
-        Args: rope, cosines and sines of `rotation`, or None without rotary positions; bias [b, 1, t, s], added to
-            the scores: 0 where a token may look, -inf elsewhere.
+        Args: rope, cosines and sines of `rotation`, or None without rotary positions; bias [b, 1, t, s],
+            added to the scores: 0 where a token may look, -inf elsewhere.
         Returns: [b, t, d].
         """
         b, t, _ = x.shape
@@ -124,13 +127,15 @@ class Attention(nn.Module):
 def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     """Weigh values by the softmax of scaled scores: q [b, h, t, e], k and v [b, g, s, e], bias [b, 1, t, s].
 
-    While training on a CPU the products are written out: the backward pass of torch's fused kernel is seven times
-    slower there for rows as short as captions are (benchmarks/step.py). Both paths compute the same (a test).
+    While training on a CPU the products are written out: the backward pass
+    of torch's fused kernel is seven times slower there for rows as short as
+    captions are (benchmarks/step.py). Both paths compute the same (a test).
     """
     b, h, t, e = q.shape
     g = k.shape[1]
     if q.device.type != "cpu" or not (q.requires_grad or k.requires_grad):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=h != g)
     stacked = q.reshape(b, g, h // g * t, e)  # the heads of a group, one below the other
-    scores = (stacked @ k.transpose(-1, -2)).view(b, g, h // g, t, -1) * e**-0.5 + bias[:, :, None]  # [b, g, h/g, t, s]
+    scores = (stacked @ k.transpose(-1, -2)).view(b, g, h // g, t, -1) * e**-0.5
+    scores = scores + bias[:, :, None]  # [b, g, h/g, t, s]
     return (scores.softmax(-1).view(b, g, h // g * t, -1) @ v).view(b, h, t, e)

@@ -2,12 +2,12 @@
 
 A block is   x = x + after_attention(attention(norm(x)));   x = x + after_mlp(mlp(norm(x)))
 and offers the sites where a method may put its modules:
-  1. the named linears attention.{q,k,v,o} and mlp.{gate,up,down} (GPT-2 has no gate);
-  2. `after_attention` and `after_mlp`, the identity unless a method replaces them;
-  3. `attention.prefix`, which puts keys and values in front of those of the tokens;
-  4. `prompt`, which puts embeddings in front of a sequence, before the image tokens. Whoever begins a sequence applies it once
-     (`VisionLanguageModel.embed_images`), so that the blocks, the cache and the positions need not know of it.
-Nothing else in here knows of methods. Shapes: b batch, t tokens, s all tokens seen so far, d width.
+  1. the named linears attention.{q,k,v,o} and mlp.{gate,up,down} (GPT-2 has no gate); 2. `after_attention`
+  and `after_mlp`, the identity unless a method replaces them; 3. `attention.prefix`, which puts keys and
+  values in front of those of the tokens; 4. `prompt`, which puts embeddings in front of a sequence, before
+  the image tokens. Whoever begins a sequence applies it once
+     (`VisionLanguageModel.embed_images`), so that the blocks, the cache and the positions need not know of
+it. Nothing else in here knows of methods. Shapes: b batch, t tokens, s all tokens seen so far, d width.
 """
 
 from __future__ import annotations
@@ -43,15 +43,20 @@ class DecoderConfig:
     def linears(self) -> dict[str, tuple[int, int]]:
         """Inputs and outputs of every linear of a layer, by the name of its site."""
         query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        sizes = {"q": (self.width, query), "k": (self.width, key), "v": (self.width, key), "o": (query, self.width),
-                 "gate": (self.width, self.mlp_width), "up": (self.width, self.mlp_width), "down": (self.mlp_width, self.width)}
+        sizes = {
+            "q": (self.width, query), "k": (self.width, key), "v": (self.width, key),
+            "o": (query, self.width), "gate": (self.width, self.mlp_width),
+            "up": (self.width, self.mlp_width), "down": (self.mlp_width, self.width),
+        }
         return {site: size for site, size in sizes.items() if self.gated or site != "gate"}
 
     @property
     def parameters(self) -> int:
         """The number of a decoder's parameters; the output layer is tied and counts once."""
         norm = self.width * (1 if self.rms else 2)
-        layer = 2 * norm + sum(inputs * outputs + self.bias * outputs for inputs, outputs in self.linears.values())
+        layer = 2 * norm + sum(
+            inputs * outputs + self.bias * outputs for inputs, outputs in self.linears.values()
+        )
         table = (self.vocabulary + (0 if self.rope_base else self.positions)) * self.width
         return table + self.layers * layer + norm
 

@@ -1,8 +1,8 @@
 """A folder in Hugging Face's layout (config.json, model.safetensors) -> a Decoder, and back.
 
-A family of decoders is the file of its `model_type` in `families/`, with four names: `config(content)` reads the sizes from a
-config.json, `COMPUTED` lists the keys that would change the mathematics with the values that are computed, and
-`from_hugging_face(tensors)` and `to_hugging_face(tensors)` rename tensors by one table.
+A family of decoders is the file of its `model_type` in `families/`, with four names: `config(content)` reads
+the sizes from a config.json, `COMPUTED` lists the keys that would change the mathematics with the values that
+are computed, and `from_hugging_face(tensors)` and `to_hugging_face(tensors)` rename tensors by one table.
 """
 
 from __future__ import annotations
@@ -32,21 +32,30 @@ def family_of(path: Path) -> ModuleType:
     """Import the family of a config.json, by its `model_type`.
 
     Raises:
-        InputError: there is no such family, or the model computes something else than the family does; names the key.
+        InputError: there is no such family, or the model computes
+            something else than the family does; names the key.
     """
     content = read_json(path)
     name = content.get("model_type")
     if name not in families():
-        raise InputError(f"{path}: model_type is {name!r}{nearest(name, families())}; this decoder knows {' and '.join(families())}")
+        raise InputError(
+            f"{path}: model_type is {name!r}{nearest(name, families())}; this decoder knows "
+            f"{' and '.join(families())}"
+        )
     family = importlib.import_module(f"{__package__}.families.{name}")
     for key, values in family.COMPUTED.items():
         if content.get(key, values[0]) not in values:
-            raise InputError(f"{path}: {key} is {content[key]!r}, which this decoder does not compute; expected "
-                             f"{' or '.join(map(repr, values))}")
+            raise InputError(
+                f"{path}: {key} is {content[key]!r}, which this decoder does not compute; expected "
+                f"{' or '.join(map(repr, values))}"
+            )
     rope = content.get("rope_parameters") or {}
     if rope.get("rope_type", "default") != "default":
-        raise InputError(f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}, which this decoder does not compute; "
-                         "expected 'default'")
+        raise InputError(
+            f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}, which this decoder does not "
+            f"compute; "
+            "expected 'default'"
+        )
     return family
 
 
@@ -79,7 +88,8 @@ def load_decoder(folder: Path) -> Decoder:
 
 
 def share(decoder: Decoder) -> Decoder:
-    """Build a second decoder on the tensors of a first: modules may be put in, and tensors replaced, without a trace in the first.
+    """Build a second decoder on the tensors of a first: modules may
+    be put in, and tensors replaced, without a trace in the first.
 
     Writing into a shared tensor in place changes both.
     """
@@ -90,18 +100,25 @@ def share(decoder: Decoder) -> Decoder:
 
 
 def fill(module: torch.nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Put exactly these tensors into a module; InputError names the first that is missing, left over or misshapen."""
+    """Put exactly these tensors into a module; InputError
+    names the first that is missing, left over or misshapen."""
     compare(module.state_dict(), tensors, source)
     module.load_state_dict(tensors, assign=True)
 
 
 def compare(expected: dict[str, Tensor], tensors: dict[str, Tensor], source: Path) -> None:
-    """Check that tensors have exactly the expected names and shapes; InputError names the first that does not."""
+    """Check that tensors have exactly the expected names
+    and shapes; InputError names the first that does not."""
     for name, tensor in expected.items():
         if name not in tensors:
             raise InputError(f"{source}: tensor {name} is missing")
         if tensors[name].shape != tensor.shape:
-            raise InputError(f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected {list(tensor.shape)}")
+            raise InputError(
+                f"{source}: tensor {name} has shape {list(tensors[name].shape)}, expected "
+                f"{list(tensor.shape)}"
+            )
     extra = sorted(set(tensors) - set(expected))
     if extra:
-        raise InputError(f"{source}: tensor {extra[0]} is left over; it belongs to another model, method or base")
+        raise InputError(
+            f"{source}: tensor {extra[0]} is left over; it belongs to another model, method or base"
+        )

@@ -30,7 +30,11 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     if precision not in CHOICES:
         raise InputError(f"precision {precision!r}: choose one of {', '.join(CHOICES)}")
     if precision == "auto":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bf16()
+        fast = (
+            torch.cuda.is_bf16_supported(including_emulation=False)
+            if device.type == "cuda"
+            else _cpu_has_bf16()
+        )
         return torch.bfloat16 if fast else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
@@ -41,7 +45,9 @@ def _cpu_has_bf16() -> bool:
 
 
 def deterministic() -> None:
-    """Ask torch for the same bits every time; an operation that cannot give them raises instead of varying."""
+    """Ask torch for the same bits every time; an operation
+    that cannot give them raises instead of varying."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import torch's compiler for it: two seconds
+    # use_deterministic_algorithms would import torch's compiler for it: two seconds
+    torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written

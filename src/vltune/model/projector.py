@@ -8,18 +8,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-REPEAT_PENALTY = 8.0  # how much less likely a word is once it is a tag: by the eighth power of what it was short of
+# how much less likely a word is once it is a tag: by the eighth power of what it was short of
+REPEAT_PENALTY = 8.0
 
 
 class Projector(nn.Module):
-    """A token of each feature, a mixture of words with an offset for its place; behind them the image's tags, a word each.
+    """A token of each feature, a mixture of words with an offset
+    for its place; behind them the image's tags, a word each.
 
-    So an image token is made of words that the decoder knows, and what it can do with a text it can do with an image, as to
-    say whether a thing that is asked for is there. Of a linear map, whose tokens lie between words, it has to learn that.
-    Tags say what no feature can alone, as how many of a thing there are.
+    So an image token is made of words that the decoder knows, and what it can do with a text it can do with
+    an image, as to say whether a thing that is asked for is there. Of a linear map, whose tokens lie between
+    words, it has to learn that. Tags say what no feature can alone, as how many of a thing there are.
 
-    Source: Huang et al. 2023 (Tag2Text), for tags in front of a caption; Ploetz and Roth 2018, section 3.2, for the k largest
-    as a sequence of softmaxes, each without what came before.
+    Source: Huang et al. 2023 (Tag2Text), for tags in front of a caption; Ploetz and Roth 2018, section 3.2,
+    for the k largest as a sequence of softmaxes, each without what came before.
     """
 
     def __init__(self, feature_width: int, words: int, width: int, features: int, tags: int) -> None:
@@ -52,22 +54,24 @@ class Projector(nn.Module):
 def global_pool(x: Tensor) -> Tensor:
     """Sum up features [b, k, w] in two means [b, 2w].
 
-    The plain one knows the background; in the other a feature counts by its squared distance from the image's median
-    feature, so that it knows the things, however small.
+    The plain one knows the background; in the other a feature counts by its squared distance from the image's
+    median feature, so that it knows the things, however small.
     """
     share = saliency_weights(x.detach())
     return torch.cat((x.mean(1), (x * share[..., None]).sum(1)), dim=-1)
 
 
 def saliency_weights(x: Tensor) -> Tensor:
-    """Give each of an image's features [b, k, w] its share of their squared distances from the median feature, [b, k]."""
+    """Give each of an image's features [b, k, w] its share of
+    their squared distances from the median feature, [b, k]."""
     median = x.sort(1).values[:, (x.shape[1] - 1) // 2]  # torch.median is not deterministic on a GPU
     distance = (x - median[:, None]).square().sum(-1) + 1e-6  # an image of equal features has none
     return distance / distance.sum(1, keepdim=True)
 
 
 def relaxed_top_k(scores: Tensor, count: int) -> Tensor:
-    """Choose the `count` words of the highest scores [b, v], one after the other, as weights of words [b, count, v]."""
+    """Choose the `count` words of the highest scores [b, v],
+    one after the other, as weights of words [b, count, v]."""
     chosen = []
     for _ in range(count):
         chosen.append(scores.softmax(-1))

@@ -27,10 +27,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as weights, is the file whole? ({str(error).splitlines()[0]})") from None
+        raise InputError(
+            f"{path}: cannot be read as weights, is the file whole? ({str(error).splitlines()[0]})"
+        ) from None
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write safetensors whole, sorted by name."""
     with whole(path) as part:
-        save_file({name: tensors[name].cpu().contiguous() for name in sorted(tensors)}, part, {"format": "pt"})
+        save_file(
+            {name: tensors[name].cpu().contiguous() for name in sorted(tensors)}, part, {"format": "pt"}
+        )

@@ -1,4 +1,4 @@
-"""Connector and decoder together: image features and text in, scores of the text's tokens out."""
+"""Projector and decoder together: image features and text in, scores of the text's tokens out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class VisionLanguageModel(nn.Module):
         self.projector, self.decoder, self.dtype = projector, decoder, dtype
 
     def embed_images(self, features: Tensor) -> Tensor:
-        """Map image features [b, k, w] to the beginning of a sequence [b, m, d] in the compute precision: image tokens, behind the
-        embeddings of the decoder's prompt site."""
+        """Map image features [b, k, w] to what precedes the text, [b, m, d] in the compute precision:
+        the embeddings of the prompt site, if a method has put some there, and the image tokens.
+        """
         return self.decoder.prompt(self.projector(features).to(self.dtype))
 
     @property
@@ -27,13 +28,17 @@ class VisionLanguageModel(nn.Module):
         """The number m of positions in front of the text."""
         return self.decoder.prompt.length + self.projector.tokens
 
-    def forward(self, features: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor, sources: Tensor) -> Tensor:
-        """Score the vocabulary at the chosen places.
+    def forward(
+        self, features: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor, sources: Tensor
+    ) -> Tensor:
+        """Score the vocabulary at the chosen positions.
 
-        Args: features [b, k, w]; tokens, int64 [b, t]; positions, int64 [b, k + t]; mask, bool [b, 1, k + t, k + t];
-            sources, int64 [n], places in the flattened [b * (k + t)] whose next token is asked for.
+        Args: features [b, k, w]; tokens, int64 [b, t]; positions, int64 [b, m + t], where m is
+            `image_tokens`; mask, bool [b, 1, m + t, m + t]; sources, int64 [n], positions in the flattened
+            [b * (m + t)] whose next token is scored.
         Returns: logits [n, vocabulary] in the compute precision.
         """
-        x = torch.cat((self.embed_images(features), self.decoder.embed(tokens, self.dtype)), dim=1)  # [b, k + t, d]
+        images, text = self.embed_images(features), self.decoder.embed(tokens, self.dtype)
+        x = torch.cat((images, text), dim=1)  # [b, m + t, d]
         hidden = self.decoder(x, positions, mask)
         return self.decoder.logits(hidden.flatten(0, 1)[sources])

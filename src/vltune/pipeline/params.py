@@ -1,7 +1,8 @@
 """params.yaml -> frozen, typed, checked sections.
 
-A section is a subclass of `Section`; `load(SectionClass, name)` reads the part of params.yaml of that name. It is read with PyYAML
-by YAML 1.2's rules, as DVC reads it (`1e-3` is a number, `yes` is text), and checked by pydantic, strictly: no text for a number.
+A section is a subclass of `Section`; `load(SectionClass, name)` reads the part of params.yaml of that name.
+It is read with PyYAML by YAML 1.2's rules, as DVC reads it (`1e-3` is a number, `yes` is text), and checked
+by pydantic, strictly: no text for a number.
 """
 
 from __future__ import annotations
@@ -21,36 +22,47 @@ PARAMS = Path("params.yaml")
 TASKS = ("caption", "vqa")
 # Keys of earlier versions, by their names now.
 RENAMED = {
-    "connector_learning_rate": "projector_learning_rate", "evenness": "std_exponent", "sharpness": "logit_scale",
-    "places": "position_scale", "tag_sharpness": "tag_logit_scale",
+    "connector_learning_rate": "projector_learning_rate", "evenness": "std_exponent",
+    "sharpness": "logit_scale", "places": "position_scale", "tag_sharpness": "tag_logit_scale",
 }
 
 
 class Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """PyYAML's safe loader with the scalars of YAML 1.2's core schema, and without repeated keys, as DVC reads a file."""
+    """PyYAML's safe loader with the scalars of YAML 1.2's core
+    schema, and without repeated keys, as DVC reads a file."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping; raises ConstructorError at the second of two equal keys."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [
+            self.construct_object(key, deep=True)
+            for key, _ in node.value
+            if key.tag != "tag:yaml.org,2002:merge"
+        ]
         for i, key in enumerate(keys):
             if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.value[i][0].start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands twice", node.value[i][0].start_mark
+                )
         return super().construct_mapping(node, deep)
 
 
-REAL = r"([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+([eE][-+][0-9]+)?|\.(inf|Inf|INF))"
+REAL = (r"([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+([eE][-+][0-9]+)?"
+        r"|\.(inf|Inf|INF))")
 SCALARS = {
     "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
     "float": (rf"[-+]?{REAL}|\.(nan|NaN|NAN)", "-+0123456789."),
     "int": (r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+)", "-+0123456789"),
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 }
-KEPT = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp")  # as in YAML 1.1, whose other rules are replaced
+# as in YAML 1.1, whose other rules are replaced
+KEPT = ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp")
 Yaml12.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in rules if tag in KEPT]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()}
 for scalar, (pattern, first_letters) in SCALARS.items():
-    Yaml12.add_implicit_resolver(f"tag:yaml.org,2002:{scalar}", re.compile(rf"^(?:{pattern})$"), list(first_letters))
+    Yaml12.add_implicit_resolver(
+        f"tag:yaml.org,2002:{scalar}", re.compile(rf"^(?:{pattern})$"), list(first_letters)
+    )
 Yaml12.add_constructor("tag:yaml.org,2002:int", lambda loader, node: _integer(loader.construct_scalar(node)))
 Yaml12.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _real(loader.construct_scalar(node)))
 
@@ -113,7 +125,9 @@ def choice(name: str, allowed: list[str], path: Path = PARAMS) -> str:
 def choice_of(what: str, value: Any, allowed: Sequence[str]) -> str:
     """Check that a value is one of `allowed`; InputError begins with `what` and gives the nearest."""
     if value not in allowed:
-        raise InputError(f"{what} {value!r}{nearest(str(value), allowed)}; choose one of {', '.join(allowed)}")
+        raise InputError(
+            f"{what} {value!r}{nearest(str(value), allowed)}; choose one of {', '.join(allowed)}"
+        )
     return value
 
 
@@ -128,7 +142,8 @@ def _explain(section: str, problem: Any, fields: list[str]) -> str:
     if problem["type"] == "extra_forbidden" and key in RENAMED:
         return f"key '{key}' in section '{section}' is now called '{RENAMED[key]}'"
     if problem["type"] == "extra_forbidden":
-        return f"unknown key '{key}' in section '{section}'{nearest(key, fields)}; valid keys: {', '.join(fields)}"
+        return (f"unknown key '{key}' in section '{section}'{nearest(key, fields)}; valid keys: "
+                f"{', '.join(fields)}")
     if problem["type"] == "missing":
         return f"key '{key}' is missing in section '{section}'"
     message = problem["msg"].removeprefix("Value error, ")

@@ -13,8 +13,8 @@ from vltune.pipeline.errors import InputError
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends (PR_SET_PDEATHSIG): a killed dvc does not kill its
-    children.
+    """Ask Linux to end this process when its parent ends
+    (PR_SET_PDEATHSIG): a killed dvc does not kill its children.
 
     The parent is dvc itself, since the commands of dvc.yaml begin with `exec`.
     """

@@ -70,21 +70,36 @@ def read_captions(path: Path) -> Captions:
     content = read_json(path)
     if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
         raise InputError(f"{path}: expected COCO caption format, an object with 'images' and 'annotations'")
-    images = [Image(**fields(path, "images", i, row, ("id", "file_name"))) for i, row in enumerate(content["images"])]
-    rows = [fields(path, "annotations", i, {"id": i} | row if isinstance(row, dict) else row, ("id", "image_id", "caption"))
-            for i, row in enumerate(content["annotations"])]  # not every edition of a data set gives captions ids
+    images = [
+        Image(**fields(path, "images", i, row, ("id", "file_name")))
+        for i, row in enumerate(content["images"])
+    ]
+    rows = [
+        fields(
+            path, "annotations", i, {"id": i} | row if isinstance(row, dict) else row,
+            ("id", "image_id", "caption"),
+        )
+        for i, row in enumerate(content["annotations"])
+    ]  # not every edition of a data set gives captions ids
     repeated(path, "images", [image.id for image in images])
     known = {image.id for image in images}
     for i, row in enumerate(rows):
         if row["image_id"] not in known:
-            raise InputError(f"{path}: annotations[{i}] (id {row['id']}) is for image {row['image_id']!r}, which is not in 'images'")
+            raise InputError(
+                f"{path}: annotations[{i}] (id {row['id']}) is for image {row['image_id']!r}, which is not "
+                f"in 'images'"
+            )
         if not isinstance(row["caption"], str) or not row["caption"].strip():
-            raise InputError(f"{path}: annotations[{i}] (id {row['id']}, image {row['image_id']!r}) has an empty caption")
+            raise InputError(
+                f"{path}: annotations[{i}] (id {row['id']}, image {row['image_id']!r}) has an empty caption"
+            )
     captioned = {row["image_id"] for row in rows}
     bare = [image.file_name for image in images if image.id not in captioned]
     if bare:
         raise InputError(f"{path}: {len(bare)} images have no caption, the first is {bare[0]}")
-    return Captions(images, [Caption(row["id"], row["image_id"], " ".join(row["caption"].split())) for row in rows])
+    return Captions(
+        images, [Caption(row["id"], row["image_id"], " ".join(row["caption"].split())) for row in rows]
+    )
 
 
 def write_captions(path: Path, captions: Captions, info: dict[str, Any]) -> None:

@@ -56,8 +56,8 @@ def rank(
 ) -> list[list[str]]:
     """Choose for each question the candidate of the highest likelihood, including its end token.
 
-    All candidates follow the prompt in one row, where the attention mask separates them: a prompt is read
-    once.
+    All candidates follow the prompt in one row, where the
+    attention mask separates them: a prompt is read once.
 
     Args: features [b, k, w]; questions, those of each of the b images; candidates, the closed list.
     Returns: the chosen candidates in the order of the questions.

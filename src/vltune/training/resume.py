@@ -1,6 +1,7 @@
 """Partial work of a training, kept outside every output of DVC so that a killed run can go on.
 
-DVC deletes a stage's outputs before it starts, so the state lies in .work/<run>/<fingerprint of what it depends on>/.
+DVC deletes a stage's outputs before it starts, so the state
+lies in .work/<run>/<fingerprint of what it depends on>/.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class ResumeState:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise InputError(f"{base}: another process is training this run; wait for it, or stop it") from None
+            raise InputError(
+                f"{base}: another process is training this run; wait for it, or stop it"
+            ) from None
         self.folder = base / fingerprint(inputs)
         for other in base.iterdir():
             if other.is_dir() and other != self.folder:
@@ -47,22 +50,29 @@ class ResumeState:
         self.folder.mkdir(exist_ok=True)
 
     def save(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Keep a state: tensors, and anything that JSON can hold. The last one replaces the one before, whole."""
+        """Keep a state: tensors, and anything that JSON can
+        hold. The last one replaces the one before, whole."""
         with whole(self.folder / "state.safetensors") as part:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, {"facts": json.dumps(facts)})
+            save_file(
+                {name: tensor.contiguous() for name, tensor in tensors.items()}, part,
+                {"facts": json.dumps(facts)},
+            )
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """Give the state that was kept, or None if there is none or it cannot be read."""
         path = self.folder / "state.safetensors"
         try:
             with safe_open(path, "pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"])
+                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(
+                    file.metadata()["facts"]
+                )
         except (FileNotFoundError, SafetensorError):
             return None
 
     @contextmanager
     def kept(self) -> Iterator[ResumeState]:
-        """Unlock if the block ends in an error; the state stays. Otherwise the folder stays locked until `done`."""
+        """Unlock if the block ends in an error; the state stays.
+        Otherwise the folder stays locked until `done`."""
         try:
             yield self
         except BaseException:

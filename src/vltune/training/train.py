@@ -64,7 +64,8 @@ class Split:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a training has reached, nothing of it written: the tensors' names in the model, and what describes them."""
+    """What a training has reached, nothing of it written: the
+    tensors' names in the model, and what describes them."""
 
     vlm: VisionLanguageModel
     names: list[str]
@@ -73,7 +74,9 @@ class TrainedRun:
     state: ResumeState
 
 
-def train_stage(method: str, settings: Method, task: str, seed: int, recipe: Train, budget: Budget | None) -> None:
+def train_stage(
+    method: str, settings: Method, task: str, seed: int, recipe: Train, budget: Budget | None
+) -> None:
     """Train one method on one task with one seed; write models/, plots/curves/ and data/resources/.
 
     Raises:
@@ -93,16 +96,17 @@ def train(
     method: str, settings: Method, task: str, seed: int, recipe: Train, run: str,
     write_curve: Callable[[list[dict[str, Any]]], None]
 ) -> TrainedRun:
-    """Train one method from the aligned start, watched by the audit; `run` names the folder in .work that keeps the state.
+    """Train one method from the aligned start, watched by the
+    audit; `run` names the folder in .work that keeps the state.
 
     Raises:
-        InputError: the data, the start or the parameters do not fit each other, the training diverges, or the audit fails.
+        InputError: the data, the start or the parameters do not fit
+            each other, the training diverges, or the audit fails.
     """
     deterministic()
     device = choose_device()
     dtype = choose_dtype(recipe.precision, device)
-    tokenizer = Tokenizer(DECODER)
-    train_split, val_split = Split.read(task, "train", tokenizer), Split.read(task, "val", tokenizer)
+    train_split, val_split = (Split.read(task, name, Tokenizer(DECODER)) for name in ("train", "val"))
     base = checkpoint.base_of(DECODER, train_split.features.signature)
     vlm = checkpoint.begin(paths.checkpoint(paths.START, task, 0), DECODER, base, dtype)
     decoder, of_decoder = vlm.decoder, sum(p.numel() for p in vlm.decoder.parameters())
@@ -115,24 +119,37 @@ def train(
     params = fingerprint([method, settings.model_dump(), recipe.model_dump()])
     trainer = Trainer(vlm, trained, _schedule(settings, recipe, seed), device)
     with ResumeState(run, [params, seed, str(dtype), base, *_versions(task)]).kept() as state:
-        meter = trainer.run(train_split.examples, train_split.features, val_split.examples, val_split.features, state,
-                            write_curve, f"{method} {task} seed {seed}")
-        audited = audit.finished(decoder, trainer.parameters, trainer.optimizer.state, trainer.state.step, trainer.state.best_step)
-    return TrainedRun(vlm, settings.fold(decoder, names), {
-        "method": method, "attach": method, "task": task, "seed": seed, "step": trainer.state.best_step,
-        "val_loss": round(trainer.state.best_loss, 6), "settings": settings.model_dump(), "params": params, "base": base,
-        "precision": str(dtype).removeprefix("torch."), "trained_parameters": count, "trained_share": count / of_decoder,
+        meter = trainer.run(
+            train_split.examples, train_split.features, val_split.examples, val_split.features, state,
+            write_curve, f"{method} {task} seed {seed}",
+        )
+        reached = trainer.state
+        audited = audit.finished(
+            decoder, trainer.parameters, trainer.optimizer.state, reached.step, reached.best_step
+        )
+    description = {
+        "method": method, "attach": method, "task": task, "seed": seed, "step": reached.best_step,
+        "val_loss": round(reached.best_loss, 6), "settings": settings.model_dump(), "params": params,
+        "base": base, "precision": str(dtype).removeprefix("torch."), "trained_parameters": count,
+        "trained_share": count / of_decoder,
         "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()), "audit": audited,
-    }, meter.summary(device) | {"environment": describe(torch.get_num_threads(), device_name(device))}, state)
+    }
+    resources = meter.summary(device) | {
+        "environment": describe(torch.get_num_threads(), device_name(device))
+    }
+    return TrainedRun(vlm, settings.fold(decoder, names), description, resources, state)
 
 
 def _schedule(settings: Method, recipe: Train, seed: int) -> Schedule:
-    return Schedule(learning_rate=settings.learning_rate, projector_learning_rate=settings.projector_learning_rate, seed=seed,
-                    **recipe.model_dump(exclude={"precision"}))
+    return Schedule(
+        learning_rate=settings.learning_rate, projector_learning_rate=settings.projector_learning_rate,
+        seed=seed, **recipe.model_dump(exclude={"precision"}),
+    )
 
 
 def _versions(task: str) -> list[Any]:
-    """What a kept state depends on besides the parameters: a training must not go on with other data or code."""
+    """What a kept state depends on besides the parameters:
+    a training must not go on with other data or code."""
     data = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
     return [*(sha256(file) for file in [*data, *code]), torch.__version__]

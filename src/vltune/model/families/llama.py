@@ -15,29 +15,34 @@ from vltune.model.decoder import DecoderConfig
 # The one table of names, read in both directions: transformers' part of a layer, and the decoder's.
 PARTS = {
     "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k", "self_attn.v_proj": "attention.v",
-    "self_attn.o_proj": "attention.o", "mlp.gate_proj": "mlp.gate", "mlp.up_proj": "mlp.up", "mlp.down_proj": "mlp.down",
-    "input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm",
+    "self_attn.o_proj": "attention.o", "mlp.gate_proj": "mlp.gate", "mlp.up_proj": "mlp.up",
+    "mlp.down_proj": "mlp.down", "input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm",
 }
 TOP = {"model.embed_tokens.weight": "embedding.weight", "model.norm.weight": "norm.weight"}
 # Keys of config.json that would change the mathematics, with the values that this decoder computes.
 COMPUTED = {
-    "hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,), "rope_scaling": (None,), "sliding_window": (None,),
-    "partial_rotary_factor": (1.0,), "tie_word_embeddings": (True,), "quantization_config": (None,),
+    "hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,), "rope_scaling": (None,),
+    "sliding_window": (None,), "partial_rotary_factor": (1.0,), "tie_word_embeddings": (True,),
+    "quantization_config": (None,),
 }
 
 
 def config(c: dict[str, Any]) -> DecoderConfig:
     """Read the sizes from the content of a config.json; KeyError if a key is missing."""
     return DecoderConfig(
-        vocabulary=c["vocab_size"], width=c["hidden_size"], layers=c["num_hidden_layers"], heads=c["num_attention_heads"],
-        kv_heads=c["num_key_value_heads"], head_dim=c.get("head_dim") or c["hidden_size"] // c["num_attention_heads"],
-        mlp_width=c["intermediate_size"], norm_epsilon=c["rms_norm_eps"], positions=c["max_position_embeddings"],
-        rope_base=float(c.get("rope_theta") or c["rope_parameters"]["rope_theta"]), gated=True, rms=True, bias=False,
+        vocabulary=c["vocab_size"], width=c["hidden_size"], layers=c["num_hidden_layers"],
+        heads=c["num_attention_heads"], kv_heads=c["num_key_value_heads"],
+        head_dim=c.get("head_dim") or c["hidden_size"] // c["num_attention_heads"],
+        mlp_width=c["intermediate_size"], norm_epsilon=c["rms_norm_eps"],
+        positions=c["max_position_embeddings"],
+        rope_base=float(c.get("rope_theta") or c["rope_parameters"]["rope_theta"]), gated=True, rms=True,
+        bias=False,
     )
 
 
 def from_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename tensors from transformers' names to the decoder's; a name that is not known stays, to be reported."""
+    """Rename tensors from transformers' names to the decoder's;
+    a name that is not known stays, to be reported."""
     renamed = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)", name)

@@ -1,6 +1,7 @@
 """Flickr30k in the split that papers report.
 
-Source: Karpathy and Fei-Fei 2015, Deep Visual-Semantic Alignments for Generating Image Descriptions (dataset_flickr30k.json).
+Source: Karpathy and Fei-Fei 2015, Deep Visual-Semantic Alignments for Generating Image Descriptions
+(dataset_flickr30k.json).
 """
 
 from __future__ import annotations

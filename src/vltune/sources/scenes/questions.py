@@ -1,4 +1,5 @@
-"""Questions about drawn scenes: answers true by construction, and balanced so that a question alone says little."""
+"""Questions about drawn scenes: answers true by construction,
+and balanced so that a question alone says little."""
 
 from __future__ import annotations
 
@@ -17,18 +18,38 @@ EXISTENCE = 0.2  # share of the questions; what the other types get follows from
 SAME = 10  # VQAv2 has the answers of ten people
 MOST = 2  # questions of one type about one image
 TEMPLATES = {
-    "number": ("how many {plural} are there?", "how many {plural} are in the picture?", "how many {plural} can you see?"),
-    "things": ("how many things are there?", "how many things are in the picture?", "how many things can you see?"),
+    "number": (
+        "how many {plural} are there?", "how many {plural} are in the picture?",
+        "how many {plural} can you see?",
+    ),
+    "things": (
+        "how many things are there?", "how many things are in the picture?", "how many things can you see?",
+    ),
     "existence": ("is there {a}?", "is there {a} in the picture?", "can you see {a}?"),
-    "colour": ("what colour is the background?", "what is the colour of the background?", "which colour does the background have?"),
-    "position": ("where is the {name}?", "where in the picture is the {name}?", "where can you see the {name}?"),
-    "relation": ("what is {direction} the {other}?", "which thing is {direction} the {other}?", "what do you see {direction} the {other}?"),
-    "this": ("what kind of thing is this?", "what kind of thing is in the picture?", "what kind of thing do you see?"),
-    "kind": ("what kind of thing is {side}?", "what kind of thing do you see {side}?", "what kind of thing is {direction} the {other}?"),
+    "colour": (
+        "what colour is the background?", "what is the colour of the background?",
+        "which colour does the background have?",
+    ),
+    "position": (
+        "where is the {name}?", "where in the picture is the {name}?", "where can you see the {name}?",
+    ),
+    "relation": (
+        "what is {direction} the {other}?", "which thing is {direction} the {other}?",
+        "what do you see {direction} the {other}?",
+    ),
+    "this": (
+        "what kind of thing is this?", "what kind of thing is in the picture?",
+        "what kind of thing do you see?",
+    ),
+    "kind": (
+        "what kind of thing is {side}?", "what kind of thing do you see {side}?",
+        "what kind of thing is {direction} the {other}?",
+    ),
     "amount": ("{is_there} {amount}?", "{is_there} {amount} in the picture?", "can you see {amount}?"),
     "further": ("is the {name} {further} than the {other}?", "is the {name} {direction} the {other}?"),
 }
-# Of a pair (the first thing is RELATION the second): where the first is, seen from the second, and the second from the first.
+# Of a pair (the first thing is RELATION the second): where the first is, seen from the second, and the second
+# from the first.
 DIRECTIONS = {"left of": ("to the left of", "to the right of"), "above": ("above", "below")}
 SIDES = {"left of": ("on the left", "on the right"), "above": ("at the top", "at the bottom")}
 FURTHER = {"left of": ("further to the left", "further to the right"), "above": ("higher up", "lower down")}
@@ -45,11 +66,14 @@ class Candidate:
     answer: str
 
 
-def ask(scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int, rng: random.Random) -> list[Question]:
+def ask(
+    scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int, rng: random.Random
+) -> list[Question]:
     """Ask `per_image` different questions about each scene, fewer where it has no more.
 
-    Existence: of each concept as often where it is as where it is not. Of all other candidates an image gets those whose
-    answer is the rarest so far for its type and group; a yes is given only if it doesn't lead over no, and the other way.
+    Existence: of each concept as often where it is as where it is not. Of all other candidates an image gets
+    those whose answer is the rarest so far for its type and group; a yes is given only if it doesn't lead
+    over no, and the other way.
 
     Args:
         scenes: id of the image and what it shows.
@@ -66,22 +90,44 @@ def ask(scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int
         possible = [*_candidates(scenes[i][1]), _number(absent, 0)]
         rng.shuffle(possible)
         while len(chosen_by_scene[i]) < per_image:
-            used = Counter(candidate.type for candidate in chosen_by_scene[i])
-            allowed = [candidate for candidate in possible if candidate not in chosen_by_scene[i] and used[candidate.type] < MOST and not _leads(candidate, counts)]
+            allowed = _allowed(possible, chosen_by_scene[i], counts)
             if not allowed:
                 break
-            chosen = min(allowed, key=lambda candidate: counts[candidate.type, candidate.group, candidate.answer] * cells[candidate.type])
-            counts[chosen.type, chosen.group, chosen.answer] += 1
+            chosen = min(allowed, key=lambda candidate: counts[_cell(candidate)] * cells[candidate.type])
+            counts[_cell(chosen)] += 1
             chosen_by_scene[i].append(chosen)
-    return [_question(image, image * per_image + n, candidate, rng)
-            for (image, _), chosen in zip(scenes, chosen_by_scene, strict=True) for n, candidate in enumerate(rng.sample(chosen, len(chosen)))]
+    questions = []
+    for (image, _), chosen in zip(scenes, chosen_by_scene, strict=True):
+        mixed = rng.sample(chosen, len(chosen))
+        questions += [
+            _question(image, image * per_image + n, candidate, rng) for n, candidate in enumerate(mixed)
+        ]
+    return questions
+
+
+def _cell(candidate: Candidate) -> tuple[str, str, str]:
+    """Give what is to be asked equally often: a type, a group of it and an answer."""
+    return candidate.type, candidate.group, candidate.answer
+
+
+def _allowed(
+    possible: list[Candidate], chosen: list[Candidate], counts: Counter[tuple[str, str, str]]
+) -> list[Candidate]:
+    """Give the candidates that may be asked of an image beside those that are chosen."""
+    used = Counter(candidate.type for candidate in chosen)
+    return [candidate for candidate in possible
+            if candidate not in chosen and used[candidate.type] < MOST and not _leads(candidate, counts)]
 
 
 def _cells(concepts: int) -> dict[str, int]:
-    """Count the groups and answers of each type: with equal counts in each, the types would be equally frequent too."""
+    """Count the groups and answers of each type: with equal
+    counts in each, the types would be equally frequent too."""
     count = len(ARRANGEMENTS) + 1
-    return {"count": 2 * count + 1, "colour": len(COLOURS), "position": len(PLACES) + 1, "relation": concepts,
-            "category": len(set(KINDS.values()) | set(KINDS_OF)) - 1, "comparison": 2 * (2 * (count - 1) + 2 * len(RELATIONS))}
+    return {
+        "count": 2 * count + 1, "colour": len(COLOURS), "position": len(PLACES) + 1, "relation": concepts,
+        "category": len(set(KINDS.values()) | set(KINDS_OF)) - 1,
+        "comparison": 2 * (2 * (count - 1) + 2 * len(RELATIONS)),
+    }
 
 
 def _shown(scene: Scene) -> Counter[Concept]:
@@ -90,7 +136,7 @@ def _shown(scene: Scene) -> Counter[Concept]:
 
 def _leads(candidate: Candidate, counts: Counter[tuple[str, str, str]]) -> bool:
     other = {"yes": "no", "no": "yes"}.get(candidate.answer)
-    return other is not None and counts[candidate.type, candidate.group, candidate.answer] > counts[candidate.type, candidate.group, other]
+    return other is not None and counts[_cell(candidate)] > counts[candidate.type, candidate.group, other]
 
 
 def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[list[Candidate]]:
@@ -100,7 +146,9 @@ def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[
     """
     chosen_by_scene: list[list[Candidate]] = [[] for _ in scenes]
     mixed = rng.sample(range(len(scenes)), len(scenes))
-    waiting = sorted(mixed, key=lambda i: len(scenes[i].things) > 1)[:round(len(scenes) * min(1, per_image * EXISTENCE))]
+    waiting = sorted(mixed, key=lambda i: len(scenes[i].things) > 1)[
+        : round(len(scenes) * min(1, per_image * EXISTENCE))
+    ]
     rng.shuffle(waiting)
     while waiting:
         here = waiting.pop()
@@ -109,7 +157,11 @@ def _existence(scenes: list[Scene], per_image: int, rng: random.Random) -> list[
         if there is not None:
             waiting.remove(there)
             for i, answer in ((here, "yes"), (there, "no")):
-                chosen_by_scene[i].append(Candidate("existence", concept.name, "existence", {"a": with_article(concept.name)}, answer))
+                chosen_by_scene[i].append(
+                    Candidate(
+                        "existence", concept.name, "existence", {"a": with_article(concept.name)}, answer
+                    )
+                )
     return chosen_by_scene
 
 
@@ -127,7 +179,11 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
     if concept.category is not None:
         yield Candidate("category", "", "this", {}, concept.category)
     if scene.layout != "count":
-        position = " ".join(word for word in (scene.position or "middle").split() if word in "top bottom left right middle".split())
+        position = " ".join(
+            word
+            for word in (scene.position or "middle").split()
+            if word in "top bottom left right middle".split()
+        )
         yield Candidate("position", "", "position", {"name": concept.name}, position)
 
 
@@ -136,13 +192,16 @@ def _number(concept: Concept, number: int) -> Candidate:
 
 
 def _amounts(concept: Concept, number: int) -> Iterator[Candidate]:
-    """Compare a number, one to the most of a scene, with every number for which the answer may be yes or no."""
+    """Compare a number, one to the most of a scene, with
+    every number for which the answer may be yes or no."""
     for limit in range(1, max(ARRANGEMENTS)):
         more = {"is_there": "is there" if limit == 1 else "are there",
                 "amount": f"more than {NUMBERS[limit]} {concept.name if limit == 1 else concept.plural}"}
         yield Candidate("comparison", f"more than {limit}", "amount", more, "yes" if number > limit else "no")
         fewer = {"is_there": "are there", "amount": f"fewer than {NUMBERS[limit + 1]} {concept.plural}"}
-        yield Candidate("comparison", f"fewer than {limit + 1}", "amount", fewer, "yes" if number <= limit else "no")
+        yield Candidate(
+            "comparison", f"fewer than {limit + 1}", "amount", fewer, "yes" if number <= limit else "no"
+        )
 
 
 def _pair(scene: Scene) -> Iterator[Candidate]:
@@ -157,10 +216,16 @@ def _pair(scene: Scene) -> Iterator[Candidate]:
         if concept.category is not None:
             yield Candidate("category", "", "kind", words, concept.category)
         for k, further in enumerate(FURTHER[scene.relation]):
-            words = {"name": concept.name, "other": other.name, "further": further, "direction": DIRECTIONS[scene.relation][k]}
+            words = {
+                "name": concept.name, "other": other.name, "further": further,
+                "direction": DIRECTIONS[scene.relation][k],
+            }
             yield Candidate("comparison", further, "further", words, "yes" if k == i else "no")
 
 
 def _question(image: int, number: int, candidate: Candidate, rng: random.Random) -> Question:
     text = rng.choice(TEMPLATES[candidate.template]).format(**candidate.words)
-    return Question(number, image, text, candidate.type, ANSWER_TYPES.get(candidate.type, "other"), [candidate.answer] * SAME)
+    return Question(
+        number, image, text, candidate.type, ANSWER_TYPES.get(candidate.type, "other"),
+        [candidate.answer] * SAME,
+    )
