@@ -5,6 +5,7 @@ The module of a command is imported when the command is called, so that `vltune 
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import typer
@@ -226,7 +227,10 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="vltune")
+    try:
+        app(prog_name="vltune")
+    finally:
+        gc.freeze()  # Python's last collection would walk through all of torch: more than a second
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ def generate(
     input stops when its best running hypothesis, scored at its present length, is no better than its best
     finished one (the default of transformers).
 
-    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t],
-        False for padding; end, the id of the end token; cache, keys and values
-        of the tokens before x, with capacity for t + max_new_tokens more.
+    Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id of
+        the end token; cache, keys and values of the tokens before x, with capacity for t + max_new_tokens
+        more.
     Returns: the token ids of each input's hypothesis, without the end token.
 
     Source: Wu et al. 2016, section 7, for length-normalised beam search (here with a plain power).
@@ -57,8 +57,8 @@ def generate(
 def read(decoder: Decoder, x: Tensor, valid: Tensor, cache: Cache) -> tuple[Tensor, Tensor]:
     """Run the decoder on prompts, embeddings [b, t, d] padded on the left, after the tokens in the cache.
 
-    Returns: the hidden state [b, d] of each last token, and
-        which tokens of the cache are no padding, bool [b, s].
+    Returns: the hidden state [b, d] of each last token, and which tokens of the cache are no padding, bool
+        [b, s].
     """
     before = cache.length
     positions = before + (valid.cumsum(1) - 1).clamp(min=0)
@@ -74,8 +74,7 @@ def _prompt_mask(valid: Tensor) -> Tensor:
 
 
 class _Search:
-    """State of a beam search: n running hypotheses of each
-    open input, the best finished one of every input."""
+    """State of a beam search: n running hypotheses of each open input, the best finished one of each."""
 
     def __init__(
         self, inputs: int, beams: int, end: int, length_penalty: float, max_new_tokens: int,

@@ -120,19 +120,3 @@ def test_a_place_without_results_is_named(tmp_path: Path, repository: Path) -> N
     git(repository, "commit", "-qm", "without")
     with pytest.raises(InputError, match=r"dvc\.lock is not committed; run `dvc repro`"):
         verify.main(repository, None)
-
-
-def test_environments_are_gathered_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for run, threads in (("full/caption-0", 2), ("lora/caption-0", 1), ("lora/caption-1", 2)):
-        write_json(Path(f"data/resources/{run}.json"), {"train_seconds": 1.0, "environment": HERE | {"threads": threads}})
-    write_json(Path("data/resources/old/caption-0.json"), {"train_seconds": 1.0})
-    environment.gather()
-    assert read_json(environment.GATHERED) == [HERE | {"runs": ["full/caption-0", "lora/caption-1"]},
-                                               HERE | {"threads": 1, "runs": ["lora/caption-0"]}]
-
-
-def test_an_environment_repeats_on_one_machine() -> None:
-    found = environment.describe(2, "cpu")
-    assert found == environment.describe(2, "cpu")
-    assert {"cpu", "threads", "device", "python", "torch", "timm", "numpy"} <= set(found)
