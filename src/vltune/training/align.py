@@ -85,12 +85,8 @@ def start(
         _start_tag_head(projector.tag_head, pooled, weights > 0, settings)
     weights = _centred(weights)
     mean = x.mean((0, 1))
-    means = _centred(pooled).chunk(2, dim=1)  # [n, w] each
-    word_head = regress(torch.cat(means), weights.repeat(len(means), 1), settings.ridge)  # [w, v]
+    word_head = _word_head(x - mean, pooled, weights, settings)
     saliency = saliency_weights(x)  # [n, k]
-    x = x - mean
-    word_head = word_head / (x @ word_head).flatten(0, 1).std(0).clamp(min=1e-9) ** settings.std_exponent
-    word_head = word_head * (settings.logit_scale / (x @ word_head).std().clamp(min=1e-9))
     table = settings.scale * embeddings
     offset = _centred(saliency.t() @ (weights @ table) / saliency.sum(0)[:, None])  # [k, d]
     with torch.no_grad():
@@ -99,6 +95,14 @@ def start(
         projector.words.weight.copy_(table.t())
         factor = settings.position_scale * table.std() / offset.std().clamp(min=1e-9)  # one position: std 0
         projector.position[:len(offset)] = offset * factor
+
+
+def _word_head(x: Tensor, pooled: Tensor, weights: Tensor, settings: Align) -> Tensor:
+    """Give the word head [w, v] for centred features [n, k, w], by regression on pooled features [n, 2w]."""
+    means = _centred(pooled).chunk(2, dim=1)  # [n, w] each
+    word_head = regress(torch.cat(means), weights.repeat(len(means), 1), settings.ridge)
+    word_head = word_head / (x @ word_head).flatten(0, 1).std(0).clamp(min=1e-9) ** settings.std_exponent
+    return word_head * (settings.logit_scale / (x @ word_head).std().clamp(min=1e-9))
 
 
 def _dense(words: Words, rows: list[int]) -> Tensor:

@@ -46,7 +46,8 @@ def test_draws_lie_in_their_ranges_at_the_same_place_and_depend_on_the_number_al
         assert where.low <= values[0] < 3 * where.low
         assert where.high / 3 < values[-1] <= where.high
     full = [search.draw("full", trial, 0) for trial in range(40)]
-    ratio = interface.searchable(interface.method("lora"))["learning_rate"].low / interface.searchable(interface.method("full"))["learning_rate"].low
+    lowest = [interface.searchable(interface.method(name))["learning_rate"].low for name in ("lora", "full")]
+    ratio = lowest[0] / lowest[1]
     ratios = [one["learning_rate"] / other["learning_rate"] for one, other in zip(first, full, strict=True)]
     assert ratios == pytest.approx([ratio] * 40, rel=0.01)
     assert search.draw("lora", 0, 1) != first[0]

