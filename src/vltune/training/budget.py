@@ -27,7 +27,7 @@ class Budget(Section):
 def solve(
     settings: Method, config: DecoderConfig, budget: Budget | None
 ) -> tuple[Method, dict[str, Any] | None]:
-    """Give a method the size whose count of trained parameters is nearest to the budget, without the projector.
+    """Give a method the size whose count of trained parameters is nearest to the budget.
 
     Args: budget, None for a method without a size, which keeps its
         settings, as all do where the section asks for nothing.
@@ -56,8 +56,8 @@ def solve(
         )
         raise InputError(
             f"params.yaml: {method} cannot train {target:,} parameters within budget.tolerance "
-            f"{budget.tolerance:g}: the nearest for {method}.{settings.SIZE} is {sizes}; change the budget, the tolerance, or what "
-            f"else {method} is made of"
+            f"{budget.tolerance:g}: the nearest for {method}.{settings.SIZE} is {sizes}; change the budget, "
+            f"the tolerance, or what else {method} is made of"
         )
     return settings.resized(size), {
         "target_parameters": target, "size": {settings.SIZE: size}, "parameters": count_at(size),
