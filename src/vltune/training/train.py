@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from pydantic import Field
 
-import vltune
 from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
@@ -151,5 +150,5 @@ def _versions(task: str) -> list[Any]:
     """What a kept state depends on besides the parameters:
     a training must not go on with other data or code."""
     data = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
-    code = sorted(Path(vltune.__file__).parent.rglob("*.py"))
+    code = sorted(Path(__file__).parents[1].rglob("*.py"))
     return [*(sha256(file) for file in [*data, *code]), torch.__version__]
