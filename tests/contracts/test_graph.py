@@ -35,7 +35,7 @@ def covered(stage: str) -> set[Path]:
     files: set[Path] = set()
     for text in STAGES[stage]["deps"]:
         for name in expand(stage, text):
-            if name.startswith(("src/", "stages/")):
+            if name.startswith(("src/", "stages")):
                 path = ROOT / name
                 assert path.exists(), f"{stage} depends on {name}, which does not exist"
                 files |= {path} if path.is_file() else set(path.rglob("*.py"))
