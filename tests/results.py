@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pandas as pd
 
 from vltune.comparison import per_image
 from vltune.comparison.tasks import TASKS
@@ -96,7 +97,7 @@ def write_training(task: str, method: str, seed: int, seconds: float) -> None:
     rows = [{"step": i + 1, "captions": 24 * (i + 1), "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
              "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else ""} for i in range(150)]
     paths.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
-    write_table(paths.curve(method, task, seed), rows, ["step", "captions", "loss", "val_loss"], "\t")
+    write_table(paths.curve(method, task, seed), pd.DataFrame(rows, dtype=object), "\t")
 
 
 def scores(accuracy: float) -> tuple[dict, dict]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
+from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect, compared, read_result, values
 from vltune.pipeline.errors import InputError
@@ -14,7 +16,6 @@ from vltune.pipeline.params import choice_of
 from vltune.report import tables, text
 
 FORMS = ("terminal", "markdown", "csv")
-COLUMNS = ["task", "metric", "method", "other", "mean", "sd", "difference", "low", "high", "p", "p_holm", "verdict", "seeds", "images"]
 
 
 def main(results: list[str], task: str | None, metric: str | None, form: str, root: Path) -> None:
@@ -68,8 +69,6 @@ def write(comparisons: list[Comparison], metric: str | None, form: str) -> None:
     elif form == "markdown":
         sys.stdout.write(text.markdown(comparisons, [], metric))
     else:
-        rows = [*tables.over_seeds(comparisons), *tables.verdicts(comparisons)]
-        writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(row for row in rows if metric in (None, row["metric"]))
-
+        table = pd.concat([tables.over_seeds(comparisons), tables.verdicts(comparisons)])
+        shown = table if metric is None else table[table["metric"] == metric]
+        shown.to_csv(sys.stdout, columns=frames.names(frames.BOTH), index=False, lineterminator="\n")

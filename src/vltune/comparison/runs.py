@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
+
+from vltune.comparison import frames
 from vltune.comparison.tasks import TASKS, Control, Task
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
@@ -16,8 +18,8 @@ from vltune.pipeline.files import read_json
 from vltune.pipeline.params import PARAMS, check, nearest, read
 from vltune.pipeline.records import fields
 
-SIZES = ("trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes")
-TIMINGS = ("train_seconds", "captions_per_second", "peak_memory_bytes", "step_seconds")
+SIZES = tuple(frames.names(frames.SIZES))
+TIMINGS = tuple(frames.names(frames.RESOURCES[len(frames.RUN):]))
 HERE = Path()
 ENDS = ("low", "high")
 START_SEED = 0  # the start is made once a task, in closed form
@@ -67,7 +69,7 @@ class Run(Scored):
 
     seed: int
     resources: dict[str, Any]
-    curve: list[dict[str, float | None]]
+    curve: pd.DataFrame
 
     def row(self) -> dict[str, Any]:
         """Give the columns that name the run in every table."""
@@ -151,7 +153,7 @@ def read_result(path: Path) -> Run:
     kind = TASKS[named["task"]]
     result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
     _check(path, kind, result)
-    return Run(named["method"], named["task"], result, named["seed"], {}, [])
+    return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 
 def mean(values: list[Any]) -> Any:
@@ -196,17 +198,6 @@ def _resources(path: Path) -> dict[str, Any]:
     return fields(path, "the whole", 0, read_json(path), TIMINGS) if path.is_file() else {}
 
 
-def _curve(path: Path) -> list[dict[str, float | None]]:
-    if not path.is_file():
-        return []
-    names = ("step", "loss", "val_loss")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [fields(path, "row ", i, row, names) for i, row in enumerate(csv.DictReader(file, delimiter="\t"))]
-    try:
-        return [{"step": int(row["step"]), "loss": _number(row["loss"]), "val_loss": _number(row["val_loss"])} for row in rows]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected numbers in the columns {', '.join(names)}: {error}") from None
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text.strip() else None
+def _curve(path: Path) -> pd.DataFrame:
+    columns = frames.CURVE
+    return frames.read(path, columns, "\t")[frames.names(columns)] if path.is_file() else frames.frame(columns, [])

@@ -1,76 +1,70 @@
-"""Trials of a search over learning rates: the table that they are kept in, and what k of them would have found."""
+"""Trials of a search over learning rates: their table, the best of each method, and the expected best of k trials."""
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vltune.pipeline.errors import InputError
+from vltune.comparison import frames
+from vltune.comparison.frames import REAL, TRIAL, TRIAL_RESULT, Column
 from vltune.pipeline.files import write_table
-from vltune.pipeline.records import fields
 
-NAMES = ("method", "task", "trial")
-FACTS = ("steps", "seed", "val_loss", "seconds", "note", "conditions")
-TYPES = {"trial": int, "steps": int, "seed": int, "val_loss": float, "seconds": float, "note": str, "conditions": str,
-         "method": str, "task": str}
+KNOWN = frames.names([*TRIAL, *TRIAL_RESULT])
 
 
 def read_trials(path: Path) -> list[dict[str, Any]]:
-    """Read the table of trials; none if there is no file. The columns between `trial` and `steps` are the searched values.
+    """Read the table of trials; none if there is no file. A trial lacks the values that its method does not search.
 
     Raises:
-        InputError: a column is missing, or a number is none; names the row.
+        InputError: a column is missing, or a cell is no number; names the row.
     """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    found = []
-    for i, row in enumerate(rows):
-        fields(path, "row ", i, row, (*NAMES, *FACTS))
-        try:
-            found.append({name: TYPES.get(name, float)(value) for name, value in row.items() if value or name in TYPES})
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{path}: row {i + 1}: expected numbers: {error}") from None
-    return found
+    table = frames.read(path, [*TRIAL, *TRIAL_RESULT]).fillna({"note": ""})
+    return [{name: value for name, value in row.items() if value is not None} for row in frames.records(table)]
 
 
 def write_trials(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write the table of trials whole."""
-    searched = sorted({name for row in rows for name in row} - {*NAMES, *FACTS})
-    write_table(path, list(rows), [*NAMES, *searched, *FACTS])
+    """Write the table of trials whole; the searched values stand between `trial` and `steps`."""
+    searched = sorted({name for row in rows for name in row} - {*KNOWN})
+    values = [Column(name, REAL, "", "searched value") for name in searched]
+    write_table(path, frames.frame([*TRIAL, *values, *TRIAL_RESULT], rows))
 
 
 def summary(rows: Sequence[dict[str, Any]], task: str, method: str) -> dict[str, Any]:
-    """Give the values of a method's best trial, where they are from, and the expected best of k trials.
+    """Give the values of a method's best trial, its number and training, and the expected best of k trials.
 
     Of each method of the task as many trials count as the one with the fewest has.
     """
-    counts = Counter(row["method"] for row in rows if row["task"] == task)
-    own = [row for row in rows if (row["task"], row["method"]) == (task, method)][:min(counts.values())]
-    first = min(own, key=lambda row: row["val_loss"])
-    return {"best": {name: value for name, value in first.items() if name not in (*NAMES, *FACTS)}, "val_loss": first["val_loss"],
-            "trial": first["trial"], "note": first["note"], "trials": len(own), "steps": first["steps"], "seed": first["seed"],
-            "best_of_k": [round(one, 6) for one in best_of_k([row["val_loss"] for row in own])]}
+    table = frames.frame([*TRIAL, *TRIAL_RESULT], rows)
+    of_task = table[table["task"] == task]
+    own = of_task[of_task["method"] == method].head(of_task["method"].value_counts().min())
+    best = rows[own["val_loss"].idxmin()]
+    losses = own["val_loss"].tolist()
+    return {
+        "best": {name: value for name, value in best.items() if name not in KNOWN},
+        "val_loss": best["val_loss"], "trial": best["trial"], "note": best["note"], "trials": len(own),
+        "steps": best["steps"], "seed": best["seed"], "best_of_k": [round(loss, 6) for loss in best_of_k(losses)],
+    }
 
 
 def summaries(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give the summary of every task and method, in their order."""
-    names = dict.fromkeys((row["task"], row["method"]) for row in rows)
-    return [{"task": task, "method": method, **summary(rows, task, method)} for task, method in names]
+    pairs = dict.fromkeys((row["task"], row["method"]) for row in rows)
+    return [{"task": task, "method": method, **summary(rows, task, method)} for task, method in pairs]
 
 
 def best_of_k(losses: Sequence[float]) -> list[float]:
-    """Expect the least loss of k trials, for k = 1 to n, from the n losses of independent trials.
+    """Expect the lowest loss of k trials, for k = 1 to n, from the n losses of independent trials.
 
-    Of the sorted losses v_1 <= ... <= v_n, v_i is the least of k draws with probability ((n-i+1)/n)^k - ((n-i)/n)^k.
+    Of the sorted losses v_1 <= ... <= v_n, v_i is the lowest of k draws with probability ((n-i+1)/n)^k - ((n-i)/n)^k.
 
-    Trials of a low-discrepancy sequence are spread more evenly than independent ones, so this expects too little of them.
+    The trials of a low-discrepancy sequence are spread more evenly than independent ones, so this underestimates what
+    few of them reach.
 
-    Source: Dodge et al. 2019, Show Your Work, section 3.1 (equations 3 to 6), for the least instead of the greatest.
+    Source: Dodge et al. 2019, Show Your Work, section 3.1 (equations 3 to 6), for the lowest instead of the highest.
     """
-    n = len(losses)
-    return [sum(loss * (((n - i) / n) ** k - ((n - i - 1) / n) ** k) for i, loss in enumerate(sorted(losses))) for k in range(1, n + 1)]
+    n, ordered = len(losses), sorted(losses)
+    return [sum(loss * (((n - i) / n) ** k - ((n - i - 1) / n) ** k) for i, loss in enumerate(ordered))
+            for k in range(1, n + 1)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -11,9 +10,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vltune.pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd  # not imported by stages and commands that write no table
 
 
 @contextmanager
@@ -64,12 +66,10 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not valid JSON at {position}: {error.msg}") from None
 
 
-def write_table(path: Path, rows: list[dict[str, Any]], columns: list[str], delimiter: str = ",") -> None:
-    """Write rows as CSV (or TSV) atomically, in the given order of columns; a missing value is left empty."""
-    with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, delimiter=delimiter, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+def write_table(path: Path, table: pd.DataFrame, separator: str = ",") -> None:
+    """Write a table as CSV (or TSV) whole, each number by its shortest form; a missing value is left empty."""
+    with whole(path) as part:
+        table.to_csv(part, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def sha256(path: Path) -> str:

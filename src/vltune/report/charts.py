@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -28,114 +28,108 @@ STYLE = {
 }
 
 
-def bars(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw each task's main metric of every method with its interval, a bar each, and a diamond for the blind model.
+def bars(path: Path, quality: dict[str, pd.DataFrame]) -> None:
+    """Draw each task's main metric of every method as a bar with its interval, and a diamond for the blind model.
 
-    `quality` are the records of `tables.quality` by metric; so in `pareto`.
+    `quality` are the tables of `tables.quality` by metric; so in `pareto`.
     """
-    everything = [row for rows in quality.values() for row in rows]
-    shades, most = colours(everything), max(len(rows) for rows in quality.values())
+    shades, most = colours(pd.concat(quality.values())), max(len(table) for table in quality.values())
     with figure(path, quality, 6.4, 1.3 + 0.48 * most) as panels:
-        for axes, metric, rows in panels:
-            for y, row in enumerate(rows):
+        for axes, metric, table in panels:
+            for y, row in enumerate(table.to_dict("records")):
                 axes.barh(y, row[metric], height=0.66, color=shades[row["method"]], alpha=0.85)
                 axes.errorbar(row[metric], y, xerr=_interval(row, metric), color="#222222", capsize=4, linewidth=1.4)
                 axes.plot(row["blind"], y, **BLIND)
                 axes.annotate(f"{row[metric]:.3f}", (max(row["high"], row[metric], row["blind"]), y), (8, 0),
                               textcoords="offset points", va="center")
-            axes.set_yticks(range(len(rows)), [row["method"] for row in rows])
+            axes.set_yticks(range(len(table)), table["method"])
             axes.invert_yaxis()
             axes.grid(visible=False, axis="y")
-            axes.set_xlim(min(0.0, *(row["low"] for row in rows)), 1.14 * max(1e-3, *(max(row["high"], row["blind"]) for row in rows)))
+            axes.set_xlim(min(0.0, table["low"].min()), 1.14 * max(1e-3, table[["high", "blind"]].max(axis=None)))
             axes.set_xlabel(f"{metric} on the test images (line: bootstrap interval; diamond: blind)")
 
 
-def pareto(path: Path, quality: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw each task's main metric with its interval against the trained share, on a logarithmic axis that has a place for
-    zero; a method's hollow mark is the blind model."""
-    everything = [row for rows in quality.values() for row in rows]
-    shades, shapes = colours(everything), marks(everything)
+def pareto(path: Path, quality: dict[str, pd.DataFrame]) -> None:
+    """Draw each task's main metric with its interval against the trained share, on a log axis that has a position for 0;
+    a method's hollow mark is the blind model."""
+    shades, shapes = colours(pd.concat(quality.values())), marks(pd.concat(quality.values()))
     with figure(path, quality, 7.0, 4.2) as panels:
-        for axes, metric, rows in panels:
-            for row in rows:
-                share = f"{row['trained_percent']:.3g} %"
-                axes.plot(row["shown_percent"], row["blind"], marker=shapes[row["method"]], markersize=7, markerfacecolor="none",
-                          markeredgecolor=shades[row["method"]], linestyle="")
-                axes.errorbar(row["shown_percent"], row[metric], yerr=_interval(row, metric), color=shades[row["method"]], capsize=4,
-                              marker=shapes[row["method"]], markersize=8, linewidth=1.6, linestyle="",
-                              label=f"{row['method']} ({share})")
+        for axes, metric, table in panels:
+            for row in table.to_dict("records"):
+                colour, shape = shades[row["method"]], shapes[row["method"]]
+                axes.plot(row["shown_percent"], row["blind"], marker=shape, markersize=7, markerfacecolor="none",
+                          markeredgecolor=colour, linestyle="")
+                axes.errorbar(row["shown_percent"], row[metric], yerr=_interval(row, metric), color=colour, capsize=4,
+                              marker=shape, markersize=8, linewidth=1.6, linestyle="",
+                              label=f"{row['method']} ({row['trained_percent']:.3g} %)")
             axes.set_xscale("log")
-            _ticks(axes, rows)
+            _ticks(axes, table)
             axes.set_xlabel("trained share of the decoder's parameters (%, log scale)")
             axes.set_ylabel(f"{metric} on the test images")
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method (trained share)\nhollow: blind",
-                        alignment="left")
+            _legend(axes, "method (trained share)\nhollow: blind")
 
 
-def losses(path: Path, curves: list[dict[str, Any]]) -> None:
+def losses(path: Path, curves: pd.DataFrame) -> None:
     """Draw every run's training loss as a line and its validation losses as points."""
     shades, shapes = colours(curves), marks(curves)
     with figure(path, by_task(curves), 7.0, 4.2) as panels:
-        for axes, _, rows in panels:
-            seeds = sorted({row["seed"] for row in rows})
-            for (method, seed), group in groupby(rows, key=lambda row: (row["method"], row["seed"])):
-                same = list(group)
-                name = method if len(seeds) == 1 else f"{method}, seed {seed}"
-                line = [row for row in same if row["loss"] is not None]
-                axes.plot([row["step"] for row in line], [row["loss"] for row in line], color=shades[method], label=name,
-                          linewidth=1.6, linestyle=DASHES[seeds.index(seed) % len(DASHES)])
-                points = [row for row in same if row["val_loss"] is not None]
-                axes.plot([row["step"] for row in points], [row["val_loss"] for row in points], color=shades[method],
-                          linestyle="", marker=shapes[method], markersize=8, markeredgecolor="white")
+        for axes, _, table in panels:
+            seeds = sorted(table["seed"].unique().tolist())
+            for (method, seed), run in table.groupby(["method", "seed"], sort=False):
+                line, points = run.dropna(subset="loss"), run.dropna(subset="val_loss")
+                axes.plot(line["step"], line["loss"].astype(float), color=shades[method], linewidth=1.6,
+                          label=method if len(seeds) == 1 else f"{method}, seed {seed}",
+                          linestyle=DASHES[seeds.index(seed) % len(DASHES)])
+                axes.plot(points["step"], points["val_loss"].astype(float), color=shades[method], linestyle="",
+                          marker=shapes[method], markersize=8, markeredgecolor="white")
             axes.set_xlabel("training step")
             axes.set_ylabel("loss (nats per token)")
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="line: training, moving mean\npoints: validation",
-                        alignment="left")
+            _legend(axes, "line: training, moving mean\npoints: validation")
 
 
-def tuning(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Draw the validation loss that the best of k trials of the search is expected to have; `rows` as of `tables.tuning`."""
-    shades, shapes = colours(rows), marks(rows)
-    with figure(path, by_task(rows), 7.0, 3.6) as panels:
-        for axes, _, of_task in panels:
-            for method, group in groupby(of_task, key=lambda row: row["method"]):
-                points = list(group)
-                axes.plot([row["k"] for row in points], [row["val_loss"] for row in points], color=shades[method],
-                          marker=shapes[method], markersize=7, linewidth=1.6, label=method)
+def tuning(path: Path, expected: pd.DataFrame) -> None:
+    """Draw the lowest validation loss that k trials of the search are expected to reach; of `tables.tuning`."""
+    shades, shapes = colours(expected), marks(expected)
+    with figure(path, by_task(expected), 7.0, 3.6) as panels:
+        for axes, _, table in panels:
+            for method, points in table.groupby("method", sort=False):
+                axes.plot(points["k"], points["val_loss"].astype(float), color=shades[method], marker=shapes[method],
+                          markersize=7, linewidth=1.6, label=method)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("trials")
             axes.set_ylabel("expected best loss on val\n(nats per token)")
-            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="method", alignment="left")
+            _legend(axes, "method")
 
 
 @contextmanager
-def figure(path: Path, groups: dict[str, list[dict[str, Any]]], width: float, height: float) -> Iterator[list[tuple[Axes, str, list]]]:
-    """Give one panel a group, one below the other, with the group's name and rows; write the PNG whole at the end."""
+def figure(path: Path, tables: dict[str, pd.DataFrame], width: float,
+           height: float) -> Iterator[list[tuple[Axes, str, pd.DataFrame]]]:
+    """Give one panel a table, one below the other, with the table's name; write the PNG whole at the end."""
     with mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **STYLE}):
-        drawing = Figure(figsize=(width, height * max(1, len(groups))), layout="constrained")
+        drawing = Figure(figsize=(width, height * max(1, len(tables))), layout="constrained")
         FigureCanvasAgg(drawing)
-        panels = [(drawing.add_subplot(len(groups), 1, i + 1), name, rows) for i, (name, rows) in enumerate(groups.items())]
-        if len(groups) > 1:
-            for axes, _, rows in panels:
-                axes.set_title(rows[0]["task"])
+        panels = [(drawing.add_subplot(len(tables), 1, i), name, table) for i, (name, table) in enumerate(tables.items(), 1)]
+        if len(tables) > 1:
+            for axes, _, table in panels:
+                axes.set_title(table["task"].iloc[0])
         yield panels
         with whole(path) as part:
             drawing.savefig(part, format="png", metadata={"Software": None})  # the version would change the bytes
 
 
-def by_task(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Group rows by task, in their order."""
-    return {task: [row for row in rows if row["task"] == task] for task in dict.fromkeys(row["task"] for row in rows)}
+def by_task(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split a table by task, in its order."""
+    return dict(iter(table.groupby("task", sort=False)))
 
 
-def colours(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Give each method its colour, by its place in the list."""
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(row["method"] for row in rows))}
+def colours(table: pd.DataFrame) -> dict[str, str]:
+    """Give each method its colour, by its position in the table."""
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(table["method"].unique())}
 
 
-def marks(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Give each method its marker, by its place in the list."""
-    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(dict.fromkeys(row["method"] for row in rows))}
+def marks(table: pd.DataFrame) -> dict[str, str]:
+    """Give each method its marker, by its position in the table."""
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(table["method"].unique())}
 
 
 def _interval(row: dict[str, Any], metric: str) -> list[list[float]]:
@@ -143,14 +137,19 @@ def _interval(row: dict[str, Any], metric: str) -> list[list[float]]:
     return [[max(0.0, row[metric] - row["low"])], [max(0.0, row["high"] - row[metric])]]
 
 
-def _ticks(axes: Axes, rows: list[dict[str, Any]]) -> None:
-    """Label whole decades; where runs trained nothing, the leftmost is called 0 and cut off by a dotted line."""
-    zeros = {row["shown_percent"] for row in rows if not row["trained_percent"]}
-    low, high = min(row["shown_percent"] for row in rows), max(row["shown_percent"] for row in rows)
+def _legend(axes: Axes, title: str) -> None:
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title=title, alignment="left")
+
+
+def _ticks(axes: Axes, table: pd.DataFrame) -> None:
+    """Label whole decades; where runs trained nothing, the leftmost is labelled 0 and cut off by a dotted line."""
+    shown = table["shown_percent"]
+    zeros, low, high = set(shown[table["trained_percent"] == 0]), shown.min(), shown.max()
     decades = [10.0 ** k for k in range(-12, 4) if low * 0.999 <= 10.0 ** k <= high * 10]
     axes.xaxis.set_major_locator(FixedLocator(decades))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if any(abs(x / zero - 1) < 1e-6 for zero in zeros) else f"{x:g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: "0" if any(abs(x / zero - 1) < 1e-6 for zero in zeros) else f"{x:g}"))
     axes.set_xlim(low / 2, high * 2)
     for zero in zeros:
         axes.axvline(zero * 10 ** 0.5, color="#999999", linestyle=":", linewidth=1)

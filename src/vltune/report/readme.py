@@ -1,13 +1,41 @@
-"""The result block of README.md, copied from what the pipeline wrote: `make readme`."""
+"""The result block of README.md: made by the pipeline, copied by `make readme`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from vltune.comparison.compare import Comparison
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_text
+from vltune.report.tables import percent
+from vltune.report.text import interval, markdown_table
 
+BLOCK = Path("metrics/readme.md")
 START, END = "<!-- result: written by `make readme` -->\n", "<!-- end of result -->\n"
+
+
+def block(comparisons: list[Comparison]) -> str:
+    """Give the small result table, a row for each task and method: its main metric, its blind control, and the verdict
+    on it against the method that trains most."""
+    table = pd.DataFrame([row for comparison in comparisons for row in _rows(comparison)])
+    return markdown_table(table.fillna("")) + "\n"
+
+
+def _rows(comparison: Comparison) -> list[dict[str, Any]]:
+    task, methods = comparison.first.kind, comparison.methods
+    most = max(methods, key=lambda method: method.result["trained_share"]).method
+    verdicts = comparison.verdicts[task.main].rows if comparison.verdicts else []
+    opposite = {"better": "worse", "worse": "better", "tie": "tie"}
+    against = {row.a: row.verdict for row in verdicts if row.b == most}
+    against |= {row.b: opposite[row.verdict] for row in verdicts if row.a == most}
+    score = f"score ({100 * comparison.first.settings.confidence:g} % interval)"
+    return [{"task": f"{comparison.first.task} ({task.main})", "method": method.method,
+             "trained": percent(method.result["trained_share"]), score: interval(method.main),
+             "blind": f"{method.blind['value']:.3f}", f"against {most}": against.get(method.method, "")}
+            for method in methods]
 
 
 def insert(page: str, table: str) -> str:
@@ -24,9 +52,9 @@ def insert(page: str, table: str) -> str:
 
 
 def main() -> None:
-    """Copy metrics/comparison.md into README.md."""
+    """Copy metrics/readme.md into README.md."""
     readme = Path("README.md")
-    write_text(readme, insert(readme.read_text(encoding="utf-8"), Path("metrics/comparison.md").read_text(encoding="utf-8")))
+    write_text(readme, insert(readme.read_text(encoding="utf-8"), BLOCK.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
 from vltune.comparison.trials import read_trials, summaries
 from vltune.pipeline.files import write_json, write_table, write_text
-from vltune.report import charts, page, tables
+from vltune.report import charts, page, readme, tables
 from vltune.report.text import markdown
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
@@ -29,11 +30,12 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
     """
     runs, missing = collect(methods, tasks, seeds)
     comparisons = compare(runs)
-    write_table(METRICS / "comparison.csv", tables.comparison(runs), tables.COMPARISON)
-    write_table(METRICS / "resources.csv", tables.resources(runs), tables.RESOURCES)
-    write_table(METRICS / "methods.csv", tables.over_seeds(comparisons), tables.METHODS)
-    write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons), tables.VERDICTS)
+    write_table(METRICS / "comparison.csv", tables.comparison(runs))
+    write_table(METRICS / "resources.csv", tables.resources(runs))
+    write_table(METRICS / "methods.csv", tables.over_seeds(comparisons))
+    write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons))
     write_text(METRICS / "comparison.md", markdown(comparisons, missing))
+    write_text(readme.BLOCK, readme.block(comparisons))
     trials = summaries(read_trials(TRIALS))
     page.write(PLOTS / "report.html", runs, comparisons, trials, missing, _plots(runs, comparisons, trials))
     return missing
@@ -45,13 +47,13 @@ def _plots(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str
     Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
     """
     methods = {comparison.first.task: comparison.methods for comparison in comparisons}
-    quality = {task: tables.quality(methods.get(task, [])) for task in TASKS}
-    for task, rows in quality.items():
-        write_json(PLOTS / f"quality_{task}.json", rows)
+    quality = {task: tables.quality(kind.main, methods.get(task, [])) for task, kind in TASKS.items()}
+    for task, table in quality.items():
+        write_json(PLOTS / f"quality_{task}.json", frames.records(table))
     curves = tables.curves(runs)
-    write_json(PLOTS / "curves.json", curves)
+    write_json(PLOTS / "curves.json", frames.records(curves))
     drawn = {name: PLOTS / f"{name}.png" for name in ("quality", "pareto", "curves", "tuning")}
-    by_metric = {TASKS[task].main: rows for task, rows in quality.items() if rows}
+    by_metric = {TASKS[task].main: table for task, table in quality.items() if len(table)}
     charts.bars(drawn["quality"], by_metric)
     charts.pareto(drawn["pareto"], by_metric)
     charts.losses(drawn["curves"], curves)

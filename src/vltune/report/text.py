@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import fill
 
+import pandas as pd
+
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.per_image import level
 from vltune.comparison.significance import Row
 from vltune.report.tables import percent
 
-Cells = list[list[str]]
 WIDTH = 120  # of the terminal's sentences
 
 
@@ -19,11 +20,7 @@ def markdown(comparisons: list[Comparison], missing: list[str], metric: str | No
 
     With `metric`, that one alone is shown.
     """
-    def table(cells: Cells) -> str:
-        rule = ["---" if left else "---:" for left in _left(cells)]
-        return "\n".join(f"| {' | '.join(line)} |" for line in [cells[0], rule, *cells[1:]])
-
-    parts = [f"**{part}**" if task else part for task, part in _parts(comparisons, metric, table)]
+    parts = [f"**{part}**" if title else part for title, part in _parts(comparisons, metric, markdown_table)]
     if missing:
         parts.append("Missing runs, left out: " + ", ".join(f"`{name}`" for name in missing) + ".")
     return "\n\n".join(parts) + "\n"
@@ -31,26 +28,39 @@ def markdown(comparisons: list[Comparison], missing: list[str], metric: str | No
 
 def terminal(comparisons: list[Comparison], metric: str | None = None) -> str:
     """Give the same for a terminal."""
-    def table(cells: Cells) -> str:
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [[cell.ljust(n) if left else cell.rjust(n) for cell, n, left in zip(line, widths, _left(cells), strict=True)]
-                 for line in cells]
-        return "\n".join("  ".join(line).rstrip() for line in lines)
-
-    return "\n\n".join(part if task or "\n" in part else fill(part, WIDTH) for task, part in _parts(comparisons, metric, table)) + "\n"
+    parts = [part if title or "\n" in part else fill(part, WIDTH)
+             for title, part in _parts(comparisons, metric, terminal_table)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _parts(comparisons: list[Comparison], metric: str | None, table: Callable[[Cells], str]) -> Iterator[tuple[bool, str]]:
+def markdown_table(table: pd.DataFrame) -> str:
+    """Write a table of text in Markdown; columns of numbers are aligned on the right."""
+    rule = ["---" if left else "---:" for left in _left(table)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [table.columns, rule, *table.to_numpy()])
+
+
+def terminal_table(table: pd.DataFrame) -> str:
+    """Write a table of text in columns of equal width."""
+    columns = [[name, *table[name]] for name in table]
+    widths = [max(map(len, cells)) for cells in columns]
+    aligned = [[cell.ljust(width) if left else cell.rjust(width) for cell in cells]
+               for cells, width, left in zip(columns, widths, _left(table), strict=True)]
+    return "\n".join("  ".join(row).rstrip() for row in zip(*aligned, strict=True))
+
+
+def _parts(comparisons: list[Comparison], metric: str | None,
+           write: Callable[[pd.DataFrame], str]) -> Iterator[tuple[bool, str]]:
     """Give tables and sentences; the flag marks the name of a task."""
-    for one in comparisons:
-        names = [metric] if metric else shown(one)
-        yield True, one.first.task
-        yield False, table(quality(one, names))
-        yield False, note(one)
-        cells = pairs(one, names)
-        if cells:
-            yield False, table(cells)
-        for sentence in (in_words(one, names[0]), meaning(one), "" if metric else best_against_controls(one.methods)):
+    for comparison in comparisons:
+        names = [metric] if metric else shown(comparison)
+        yield True, comparison.first.task
+        yield False, write(quality(comparison, names))
+        yield False, note(comparison)
+        table = pairs(comparison, names)
+        if len(table):
+            yield False, write(table)
+        best = "" if metric else best_against_controls(comparison.methods)
+        for sentence in (in_words(comparison, names[0]), meaning(comparison), best):
             if sentence:
                 yield False, sentence
 
@@ -61,30 +71,31 @@ def shown(comparison: Comparison) -> list[str]:
     return [name for name in (kind.main, *kind.listed) if name in comparison.first.scores]
 
 
-def quality(comparison: Comparison, names: list[str]) -> Cells:
-    """Give the cells of one task's table: the head, a row a method, and the control that all share.
+def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
+    """Give one task's table as text: a row a method, and the control that all share.
 
     The first metric of `names` has its interval; controls and diversity stand beside the main metric alone.
     """
-    kind, methods = comparison.first.kind, comparison.methods
-    several, main = any(method.seeds > 1 for method in methods), names[0] == kind.main
-    blind = kind.blind if main else ()
-    varied = {"distinct-2": "distinct-2", "novel_share": "novel captions"} if kind.diversity and main else {}
-    head = ["method", *["seeds"] * several, "trained", "share", f"{names[0]}{' ± sd' * several} (interval)", *names[1:],
-            *(control.label for control in blind), *varied.values()]
+    task, main = comparison.first.kind, names[0] == comparison.first.kind.main
+    several = any(method.seeds > 1 for method in comparison.methods)
+    score = f"{names[0]}{' ± sd' * several} (interval)"
     rows = []
-    for one in methods:
-        rows.append([
-            one.method, *[str(one.seeds)] * several, f"{one.result['trained_parameters']:,}", percent(one.result["trained_share"]),
-            interval(one.scores[names[0]]), *(value(one.scores[name]) for name in names[1:]),
-            *(f"{one.control(control)[kind.main]['value']:.3f}" for control in blind),
-            *([f"{one.result['diversity']['distinct-2']:.3f}", percent(one.result["diversity"]["novel_share"])] if varied else []),
-        ])
-    if kind.baseline:
-        scores = comparison.first.control(kind.baseline)
-        row = [kind.baseline.label, *[""] * several, "", "", interval(scores[names[0]]), *(value(scores[name]) for name in names[1:])]
-        rows.append([*row, *[""] * (len(head) - len(row))])
-    return [head, *rows]
+    for method in comparison.methods:
+        result, scores = method.result, method.scores
+        row = {"method": method.method} | ({"seeds": str(method.seeds)} if several else {})
+        row |= {"trained": f"{result['trained_parameters']:,}", "share": percent(result["trained_share"])}
+        row |= {score: interval(scores[names[0]])} | {name: value(scores[name]) for name in names[1:]}
+        if main:
+            row |= {control.label: f"{method.control(control)[task.main]['value']:.3f}" for control in task.blind}
+        if main and task.diversity:
+            row |= {"distinct-2": f"{result['diversity']['distinct-2']:.3f}",
+                    "novel captions": percent(result["diversity"]["novel_share"])}
+        rows.append(row)
+    if task.baseline:
+        scores = comparison.first.control(task.baseline)
+        rows.append({"method": task.baseline.label, score: interval(scores[names[0]]),
+                     **{name: value(scores[name]) for name in names[1:]}})
+    return pd.DataFrame(rows).fillna("")
 
 
 def value(score: dict[str, float | None]) -> str:
@@ -97,10 +108,9 @@ def interval(score: dict[str, float | None]) -> str:
     return f"{value(score)} ({score['low']:.3f} to {score['high']:.3f})"
 
 
-def _left(cells: Cells) -> list[bool]:
-    """Say which columns stand on the left: the first one, and those of words."""
-    return [i == 0 or not any(letter.isdigit() for cell in column[1:] for letter in cell)
-            for i, column in enumerate(zip(*cells, strict=True))]
+def _left(table: pd.DataFrame) -> list[bool]:
+    """Give which columns are aligned on the left: the first one, and those of words."""
+    return [i == 0 or not table[name].str.contains(r"\d").any() for i, name in enumerate(table)]
 
 
 def note(comparison: Comparison) -> str:
@@ -117,14 +127,17 @@ def note(comparison: Comparison) -> str:
             f"parameters; the projector ({' or '.join(f'{size:,}' for size in sizes)} parameters) is counted apart.")
 
 
-def pairs(comparison: Comparison, names: Sequence[str]) -> list[list[str]]:
-    """Give the cells of the pairs' table: the first metric of `names` in numbers, then the word for each; empty without verdicts."""
-    found = [comparison.verdicts[name].rows for name in names if name in comparison.verdicts]
-    if not found:
-        return []
-    head = ["method", "against", f"{names[0]} difference (interval)", "p (Holm)", *names]
-    return [head, *([row[0].a, row[0].b, difference(row[0]), f"{row[0].p_holm:.3f}", *(one.verdict for one in row)]
-                    for row in zip(*found, strict=True))]
+def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
+    """Give the pairs' table as text: the first metric of `names` in numbers, then each verdict; empty without verdicts."""
+    if not comparison.verdicts:
+        return pd.DataFrame()
+    rows = comparison.verdicts[names[0]].rows
+    return pd.DataFrame({
+        "method": [row.a for row in rows], "against": [row.b for row in rows],
+        f"{names[0]} difference (interval)": [difference(row) for row in rows],
+        "p (Holm)": [f"{row.p_holm:.3f}" for row in rows],
+        **{name: [row.verdict for row in comparison.verdicts[name].rows] for name in names},
+    })
 
 
 def difference(row: Row) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import torch
 from pydantic import Field
 
@@ -84,7 +85,7 @@ def train_stage(
     sized, solved = budgets.solve(settings, read_config(DECODER / "config.json"), budget)
     curve = paths.curve(method, task, seed)
     trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}",
-                    lambda rows: write_table(curve, rows, COLUMNS, "	"))
+                    lambda rows: write_table(curve, pd.DataFrame(rows, columns=COLUMNS, dtype=object), "\t"))
     tensors = checkpoint.tensors_of(trained.vlm, trained.names)
     checkpoint.write(paths.checkpoint(method, task, seed), tensors, trained.description | {"budget": solved})
     write_json(paths.resources(method, task, seed), trained.resources)

@@ -96,8 +96,9 @@ def test_verdicts_on_a_real_difference_and_on_none() -> None:
         "CIDEr: lora is better than prefix; twin is better than prefix; no difference was shown between lora and twin.")
     assert "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs." in text.meaning(found)
     assert "another training may turn it" in text.meaning(found)
-    head, first, *_ = text.pairs(found, ["CIDEr", "METEOR"])
-    assert head == ["method", "against", "CIDEr difference (interval)", "p (Holm)", "CIDEr", "METEOR"]
+    pairs = text.pairs(found, ["CIDEr", "METEOR"])
+    first = pairs.iloc[0].tolist()
+    assert list(pairs) == ["method", "against", "CIDEr difference (interval)", "p (Holm)", "CIDEr", "METEOR"]
     assert first[:2] == ["lora", "prefix"]
     assert re.fullmatch(r"\+0\.230 \(\+0\.\d{3} to \+0\.\d{3}\)", first[2])
 
@@ -106,7 +107,7 @@ def test_verdicts_on_a_real_difference_and_on_none() -> None:
 def test_one_method_has_no_verdict() -> None:
     found = compare([caption("lora"), caption(paths.START)])[0]
     assert found.verdicts == {}
-    assert text.pairs(found, ["CIDEr"]) == []
+    assert text.pairs(found, ["CIDEr"]).empty
     assert text.in_words(found, "CIDEr") == text.meaning(found) == ""
     assert "against" not in text.markdown([found], [])
 
@@ -202,10 +203,11 @@ def test_the_tables_of_methods_and_verdicts() -> None:
     methods, pairs = tables.over_seeds(found), tables.verdicts(found)
     assert len(methods) == (7 + 4) * 4
     assert len(pairs) == (7 + 4) * 3
-    assert list(methods[0]) == tables.METHODS
-    assert list(pairs[0]) == tables.VERDICTS
-    assert {(row["task"], row["seeds"], row["images"]) for row in pairs} == {("caption", 1, 60), ("vqa", 1, 60)}
-    first = pairs[0]
+    assert list(methods) == "task metric method mean sd low high seeds images".split()
+    assert list(pairs) == "task metric method other difference low high p p_holm verdict seeds images".split()
+    assert {(row["task"], row["seeds"], row["images"]) for row in pairs.to_dict("records")} == {
+        ("caption", 1, 60), ("vqa", 1, 60)}
+    first = pairs.iloc[0]
     assert (first["metric"], first["method"], first["other"], first["verdict"]) == ("CIDEr", "lora", "prefix", "better")
     assert first["difference"] == pytest.approx(0.23)
     assert first["low"] < 0.23 < first["high"]

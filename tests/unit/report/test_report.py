@@ -49,6 +49,11 @@ def both(workspace: Path) -> Path:
 BOTH = ["caption", "vqa"]
 
 
+def page_text() -> str:
+    """The page without the white space between tags."""
+    return re.sub(r">\s+<", "><", Path("plots/report.html").read_text())
+
+
 def rows(path: str) -> list[dict[str, str]]:
     with Path(path).open(newline="") as file:
         return list(csv.DictReader(file))
@@ -131,7 +136,7 @@ def test_tables_have_their_forms() -> None:
 def test_everything_but_the_timings_repeats() -> None:
     report(METHODS, ["caption"], [0])
     first = hashes()
-    assert len(first) == 13
+    assert len(first) == 14
     for method in METHODS:
         write_run(method, seconds=123.0)
     report(METHODS, ["caption"], [0])
@@ -157,8 +162,7 @@ def test_the_search_is_shown_where_there_was_one() -> None:
         {"method": method, "trial": trial, "learning_rate": 0.001 * (trial + 1), "val_loss": loss - trial / 4, **facts}
         for method, loss in (("lora", 1.5), ("full", 1.25)) for trial in range(2)])
     report(METHODS, ["caption"], [0])
-    page = re.sub(r"\s+", " ", Path("plots/report.html").read_text())
-    assert "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>" in page
+    assert "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>" in page_text()
     assert Path("plots/tuning.png").read_bytes() != before
 
 
@@ -193,7 +197,7 @@ def test_a_results_file_of_another_run_is_refused() -> None:
 @pytest.mark.usefixtures("workspace")
 def test_a_broken_curve_is_named() -> None:
     paths.curve("full", "caption", 0).write_text("step\tcaptions\tloss\tval_loss\n1\t24\tmany\t\n")
-    with pytest.raises(InputError, match=r"plots/curves/full/caption-0.tsv: expected numbers .* 'many'"):
+    with pytest.raises(InputError, match=r"plots/curves/full/caption-0.tsv: row 1: expected numbers in the column 'loss', found 'many'"):
         report(METHODS, ["caption"], [0])
 
 
@@ -221,11 +225,11 @@ def test_several_seeds_are_one_row_with_mean_and_spread() -> None:
 
 @pytest.mark.usefixtures("workspace")
 def test_a_share_of_zero_has_a_place_on_a_logarithmic_axis() -> None:
-    quality = tables.quality(compare(runs.collect(METHODS, ["caption"], [0])[0])[0].methods)
-    shown = {row["method"]: row["shown_percent"] for row in quality}
+    quality = tables.quality("CIDEr", compare(runs.collect(METHODS, ["caption"], [0])[0])[0].methods)
+    shown = dict(zip(quality["method"], quality["shown_percent"], strict=True))
     assert shown["connector"] == shown[paths.START] == pytest.approx(0.01)
     assert shown["prefix"] == pytest.approx(0.35)
-    charts.pareto(Path("plots/some.png"), {"CIDEr": [row for row in quality if not row["trained_percent"]]})
+    charts.pareto(Path("plots/some.png"), {"CIDEr": quality[quality["trained_percent"] == 0]})
 
 
 @pytest.mark.usefixtures("workspace")
@@ -233,12 +237,12 @@ def test_curves_are_moving_means_and_stay_small(monkeypatch: pytest.MonkeyPatch)
     found = runs.load("lora", "caption", 0)
     records = tables.curves([found])
     assert len(records) == 150
-    assert records[20]["loss"] == pytest.approx(sum(row["loss"] for row in found.curve[13:21]) / 8, abs=1e-5)
-    assert [row["step"] for row in records if row["val_loss"] is not None] == [75, 150]
+    assert records["loss"][20] == pytest.approx(found.curve["loss"][13:21].mean(), abs=1e-5)
+    assert records["step"][records["val_loss"].notna()].tolist() == [75, 150]
     monkeypatch.setattr(tables, "POINTS", 20)
     thinned = tables.curves([found])
     assert len(thinned) <= 23
-    assert {75, 150} <= {row["step"] for row in thinned}
+    assert {75, 150} <= {*thinned["step"]}
 
 
 @pytest.mark.usefixtures("workspace")
@@ -307,6 +311,24 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
 
 
 @pytest.mark.usefixtures("both")
+def test_the_small_result_table_has_a_row_for_each_task_and_method() -> None:
+    report(METHODS, BOTH, [0])
+    head, rule, *lines = Path("metrics/readme.md").read_text().splitlines()
+    assert head == "| task | method | trained | score (95 % interval) | blind | against full |"
+    assert rule == "| --- | --- | ---: | ---: | ---: | --- |"
+    assert len(lines) == 12
+    assert re.fullmatch(r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| worse \|", lines[1])
+    assert re.fullmatch(r"\| vqa \(accuracy\) \| full \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9])
+    missing = [method for method in METHODS if method != "full"]
+    report(missing, ["caption"], [0])
+    text = Path("metrics/readme.md").read_text()
+    assert "| against lora |" in text
+    assert re.search(r"\| connector \| .* \| worse \|", text)
+    report(["lora"], ["caption"], [0])
+    assert "worse" not in Path("metrics/readme.md").read_text(), "no pair, no verdict"
+
+
+@pytest.mark.usefixtures("both")
 def test_a_type_of_answer_that_is_not_above_the_most_frequent_answer_is_named() -> None:
     found = compare(runs.collect(METHODS, ["vqa"], [0])[0])[0].methods
     best = next(one for one in found if one.method == "lora")
@@ -337,7 +359,7 @@ def test_one_task_alone(task: str, other: str, metric: str) -> None:
 @pytest.mark.usefixtures("both")
 def test_the_page_of_both_tasks() -> None:
     report(METHODS, BOTH, [0])
-    page = Path("plots/report.html").read_text()
+    page = page_text()
     assert len(page) < 1_500_000
     assert not re.search(r'(src|href)=(?!"data:)', page)
     assert page.count("<img ") == page.count('alt="') == 3 + 2 * gallery.IMAGES
