@@ -14,7 +14,7 @@ import numpy as np
 
 from vltune.comparison import hierarchical, significance
 from vltune.comparison.hierarchical import Metric
-from vltune.metrics import bleu
+from vltune.metrics.captions import bleu
 
 METHODS, IMAGES, SAMPLES, LEVEL = 10, 500, 10_000, 0.05
 
@@ -34,7 +34,7 @@ def metrics(seeds: int) -> dict[str, Metric]:
     return {
         "CIDEr": hierarchical.means(cider),
         "accuracy": hierarchical.ratios(accuracy, questions),
-        "BLEU-4": hierarchical.corpus(counts, lambda sums: bleu.from_statistics(sums)[..., 3]),
+        "BLEU-4": hierarchical.corpus(counts, lambda sums: bleu.value(sums)[..., 3]),
     }
 
 

@@ -20,7 +20,8 @@ from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from vltune.comparison import per_image
-from vltune.metrics import bleu, bootstrap, java, meteor, tokenize
+from vltune.metrics import bootstrap, java, tokenize
+from vltune.metrics.captions import bleu, meteor
 from vltune.metrics.bootstrap import Evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +113,7 @@ def test_metrics_equal_those_of_the_wrapper(written: bytes, tokenized: tuple[lis
     values |= {f"BLEU-{i + 1}": x for i, x in enumerate(Bleu(4).compute_score(expected, said, verbose=0)[0])}
     assert {name: row["value"] for name, row in found["metrics"].items()} == pytest.approx(values, abs=1e-9)
     rows = np.array(bootstrap.unpack(found["per_image"]["METEOR"]), dtype=float)
-    assert meteor.from_statistics(rows).tolist() == pytest.approx(meteor_scores, abs=1e-9)
+    assert meteor.value(rows)[:, 0].tolist() == pytest.approx(meteor_scores, abs=1e-9)
     assert found["per_image"]["CIDEr"] == pytest.approx(Cider().compute_score(expected, said)[1], abs=1e-9)
 
 
@@ -122,13 +123,13 @@ def test_bleu_from_statistics_equals_the_wrapper(tokenized: tuple[list[str], lis
         said = {i: [tokenized[0][row]] for i, row in enumerate(chosen)}
         expected = {i: tokenized[1][row] for i, row in enumerate(chosen)}
         official, _ = Bleu(4).compute_score(expected, said, verbose=0)
-        np.testing.assert_allclose(bleu.from_statistics(counts[list(chosen)].sum(0)), official, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(bleu.value(counts[list(chosen)].sum(0)), official, rtol=1e-12, atol=1e-15)
 
 
 def test_meteor_from_statistics_equals_the_program(tokenized: tuple[list[str], list[list[str]]]) -> None:
     value, scores, statistics = meteor.score(*tokenized)
-    assert float(meteor.from_statistics(statistics.sum(0))) == pytest.approx(value, abs=1e-9)
-    np.testing.assert_allclose(meteor.from_statistics(statistics), scores, atol=1e-9)
+    assert float(meteor.value(statistics.sum(0))[0]) == pytest.approx(value, abs=1e-9)
+    np.testing.assert_allclose(meteor.value(statistics)[:, 0], scores, atol=1e-9)
     assert (scores == 1).sum() >= 2, "some segments are perfect"
     assert scores[list(EMPTY)].tolist() == [0, 0]
 

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from vltune.comparison import hierarchical, significance
-from vltune.metrics import bleu, bootstrap
+from vltune.metrics import bootstrap
+from vltune.metrics.captions import bleu
 from vltune.pipeline.randomness import numpy_generator
 
 LEVEL, METHODS, IMAGES = 0.05, "abcd", 60
@@ -17,7 +18,7 @@ WORLDS, SAMPLES = 400, 399  # 400 times the level is whole, so that the p-value 
 
 
 def bleu_4(sums: np.ndarray) -> np.ndarray:
-    return bleu.from_statistics(sums)[..., 3]
+    return bleu.value(sums)[..., 3]
 
 
 def bleu_statistics(images: int) -> dict[str, np.ndarray]:

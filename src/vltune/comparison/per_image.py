@@ -1,23 +1,23 @@
 """From what results files hold per image to metrics that can be resampled, intervals of methods, and verdicts on pairs.
 
-`per_image` has `images`, their ids. Of captions it has `CIDEr` and `ROUGE-L`, a score an image, and `BLEU` and `METEOR`, a
-line of statistics an image that add up (`bleu.statistics`, `meteor.summable`). Of questions it has `questions` and `right`:
-for each metric (overall and by answer type) how many questions an image has, and the sum of their accuracies.
+`per_image` has `images`, their ids. Of captions it has for each metric a score or a line of statistics an image
+(`metrics/interface.py`). Of questions it has `questions` and `right`: for each metric (overall and by answer type) how
+many questions an image has, and the sum of their accuracies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from vltune.comparison import hierarchical, significance
 from vltune.comparison.hierarchical import Estimate, Metric
-from vltune.metrics import bleu, bootstrap, meteor
+from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import DIGITS, Evaluate
+from vltune.metrics.interface import CaptionMetric, caption_metrics
 
 PerImage = Mapping[str, Any]
 Seeds = Sequence[PerImage]  # one method, trained with several seeds
@@ -37,7 +37,7 @@ def metric(name: str, methods: Mapping[str, Seeds]) -> Metric:
     Raises:
         InputError: as the builders of `hierarchical` do.
     """
-    return CAPTION.get(name, _accuracy)(name, methods)
+    return _caption(*CAPTION[name], methods) if name in CAPTION else _accuracy(name, methods)
 
 
 def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> dict[str, Estimate]:
@@ -75,23 +75,18 @@ def level(settings: Evaluate) -> float:
     return round(1 - settings.confidence, DIGITS)
 
 
-def _mean(name: str, methods: Mapping[str, Seeds]) -> Metric:
-    return hierarchical.means({method: [one[name] for one in seeds] for method, seeds in methods.items()})
-
-
-def _corpus(name: str, methods: Mapping[str, Seeds]) -> Metric:
-    family, _, order = name.partition("-")
-    score = partial(_bleu, order=int(order) - 1) if order else meteor.from_statistics
-    return hierarchical.corpus({method: [bootstrap.unpack(one[family]) for one in seeds] for method, seeds in methods.items()}, score)
-
-
-def _bleu(sums: np.ndarray, order: int) -> np.ndarray:
-    return bleu.from_statistics(sums)[..., order]
+def _caption(metric: CaptionMetric, column: int, methods: Mapping[str, Seeds]) -> Metric:
+    rows = {method: [seed[metric.key] for seed in seeds] for method, seeds in methods.items()}
+    if metric.value is None:
+        return hierarchical.means(rows)
+    statistics = {method: [bootstrap.unpack(lines) for lines in seeds] for method, seeds in rows.items()}
+    return hierarchical.corpus(statistics, lambda sums: metric.value(sums)[..., column])
 
 
 def _accuracy(name: str, methods: Mapping[str, Seeds]) -> Metric:
     counts = next(iter(methods.values()))[0]["questions"][name]
-    return hierarchical.ratios({method: [one["right"][name] for one in seeds] for method, seeds in methods.items()}, counts)
+    sums = {method: [seed["right"][name] for seed in seeds] for method, seeds in methods.items()}
+    return hierarchical.ratios(sums, counts)
 
 
-CAPTION = {"CIDEr": _mean, "ROUGE-L": _mean, "METEOR": _corpus, **{f"BLEU-{order + 1}": _corpus for order in range(bleu.ORDERS)}}
+CAPTION = {name: (metric, column) for metric in caption_metrics() for column, name in enumerate(metric.values)}

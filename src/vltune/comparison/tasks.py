@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vltune.metrics.interface import caption_metrics
 from vltune.pipeline.questions import ANSWER_TYPES
 
 
@@ -44,14 +45,14 @@ class Task:
 
 TASKS = {
     "caption": Task(
-        metrics=("CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"),
+        metrics=tuple(name for metric in caption_metrics() for name in metric.values),
         optional=(),
-        listed=("BLEU-4", "METEOR", "ROUGE-L"),
-        controlled=("CIDEr",),
+        listed=tuple(name for metric in caption_metrics()[1:] for name in metric.listed),
+        controlled=caption_metrics()[0].values,
         blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
         baseline=None,
         parts=("diversity",),
-        per_image=("images", "CIDEr", "ROUGE-L", "BLEU", "METEOR"),
+        per_image=("images", *(metric.key for metric in caption_metrics())),
         diversity=("distinct-1", "distinct-2", "vocabulary", "unique_share", "novel_share", "mean_length"),
         explained="CIDEr is not multiplied by 100. Blind: with another image's features.",
     ),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocoevalcap.cider.cider import Cider
-from pycocoevalcap.rouge.rouge import Rouge
 
-from vltune.metrics import bleu, bootstrap, diversity, meteor, signature, tokenize
+from vltune.metrics import bootstrap, diversity, signature, tokenize
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.captions import cider
+from vltune.metrics.interface import caption_metrics
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.records import Prediction, read_captions, read_predictions
@@ -19,7 +19,7 @@ from vltune.pipeline.records import Prediction, read_captions, read_predictions
 
 @dataclass(frozen=True)
 class Scores:
-    """Each metric's value, low and high end, and per image the score, or the statistics that add up (`metrics/per_image.py`)."""
+    """Each metric's value with its low and high end, and what `comparison/per_image.py` reads: scores or statistics of each image."""
 
     metrics: dict[str, dict[str, float]]
     per_image: dict[str, list[float] | list[str]]
@@ -28,31 +28,24 @@ class Scores:
 def score_tokenized(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> Scores:
     """Score tokenised hypotheses against tokenised references; `counts` are the draws of the bootstrap.
 
-    CIDEr is CIDEr-D: the mean over images, with document frequencies of all references given here, also in the
-    bootstrap. ROUGE-L is a mean over images. BLEU and METEOR are of the corpus: in the bootstrap each sample's
-    statistics are added up and scored again.
+    A metric with scores is their mean over images; CIDEr's document frequencies are those of all references passed here,
+    in the bootstrap too. A metric with statistics is scored from their sum over images, in each sample again.
 
-    Source: Vedantam et al. 2015 (CIDEr), section 6; Lin 2004 (ROUGE-L), section 3; Chen et al. 2015, section 3.
+    Source: Chen et al. 2015, Microsoft COCO captions: data collection and evaluation server, section 3.
     """
-    consensus, overlap = cider(hypotheses, references), rouge(hypotheses, references)
-    bleu_counts = bleu.statistics(hypotheses, references)
-    meteor_value, _, meteor_counts = meteor.score(hypotheses, references)
-    values = {"CIDEr": consensus.mean(), "METEOR": meteor_value, "ROUGE-L": overlap.mean()}
-    samples = {
-        "CIDEr": bootstrap.means(counts, consensus),
-        "METEOR": meteor.from_statistics(bootstrap.sums(counts, meteor_counts)),
-        "ROUGE-L": bootstrap.means(counts, overlap),
-    }
-    corpus = bleu.from_statistics(bleu_counts.sum(0))
-    resampled = bleu.from_statistics(bootstrap.sums(counts, bleu_counts))
-    for order in range(bleu.ORDERS):
-        values[f"BLEU-{order + 1}"], samples[f"BLEU-{order + 1}"] = corpus[order], resampled[:, order]
-    names = ["CIDEr", *(f"BLEU-{order + 1}" for order in range(bleu.ORDERS)), "METEOR", "ROUGE-L"]
-    return Scores(
-        {name: bootstrap.row(values[name], samples[name], confidence) for name in names},
-        {**{name: [round(float(x), bootstrap.DIGITS) for x in column] for name, column in [("CIDEr", consensus), ("ROUGE-L", overlap)]},
-         "BLEU": bootstrap.pack(bleu_counts), "METEOR": bootstrap.pack(meteor_counts)},
-    )
+    metrics: dict[str, dict[str, float]] = {}
+    scores: dict[str, list[float]] = {}
+    packed: dict[str, list[str]] = {}
+    for metric in caption_metrics():
+        statistics = metric.statistics(hypotheses, references)
+        if metric.value is None:
+            values, samples = [statistics.mean()], bootstrap.means(counts, statistics)[:, None]
+            scores[metric.key] = [round(float(x), bootstrap.DIGITS) for x in statistics]
+        else:
+            values, samples = metric.value(statistics.sum(0)), metric.value(bootstrap.sums(counts, statistics))
+            packed[metric.key] = bootstrap.pack(statistics)
+        metrics |= {name: bootstrap.row(values[i], samples[:, i], confidence) for i, name in enumerate(metric.values)}
+    return Scores(metrics, {**scores, **packed})
 
 
 def other_image(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> dict[str, float]:
@@ -63,28 +56,8 @@ def other_image(hypotheses: list[str], references: list[list[str]], counts: np.n
     as neighbours in a list of ids may look alike. What is left says how much the wording alone earns.
     """
     half = len(hypotheses) // 2
-    scores = cider([*hypotheses[half:], *hypotheses[:half]], references)
+    scores = cider.statistics([*hypotheses[half:], *hypotheses[:half]], references)
     return bootstrap.row(scores.mean(), bootstrap.means(counts, scores), confidence)
-
-
-def cider(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
-    """Give CIDEr-D of each image [images], by pycocoevalcap's class.
-
-    Source: Vedantam et al. 2015, CIDEr: consensus-based image description evaluation, section 6.
-    """
-    return Cider().compute_score(*_by_image(hypotheses, references))[1]
-
-
-def rouge(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
-    """Give ROUGE-L of each image [images], by pycocoevalcap's class.
-
-    Source: Lin 2004, ROUGE: a package for automatic evaluation of summaries, section 3.
-    """
-    return Rouge().compute_score(*_by_image(hypotheses, references))[1]
-
-
-def _by_image(hypotheses: list[str], references: list[list[str]]) -> tuple[dict[int, list[str]], dict[int, list[str]]]:
-    return dict(enumerate(references)), {i: [hypothesis] for i, hypothesis in enumerate(hypotheses)}
 
 
 def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, list], dict[str, Any]]:

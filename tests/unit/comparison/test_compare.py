@@ -18,7 +18,8 @@ from results import METHODS, QUESTIONS, SETTINGS, SIGNATURE, write_questions_run
 from vltune.comparison import per_image
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import collect, load, mean, read_result
-from vltune.metrics import bleu, bootstrap, meteor
+from vltune.metrics import bootstrap
+from vltune.metrics.captions import bleu, meteor
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256, write_json
@@ -71,8 +72,8 @@ def test_metrics_of_the_corpus_are_those_of_the_sums() -> None:
     one = load("lora", "caption", 0).result["per_image"]
     sums = {name: np.array(bootstrap.unpack(one[name]), dtype=float).sum(0) for name in ("BLEU", "METEOR")}
     found = {name: per_image.estimates(name, {"it": [one]}, SETTINGS)["it"].mean for name in ("BLEU-1", "BLEU-4", "METEOR")}
-    values = bleu.from_statistics(sums["BLEU"])
-    assert found == pytest.approx({"BLEU-1": values[0], "BLEU-4": values[3], "METEOR": float(meteor.from_statistics(sums["METEOR"]))})
+    values = bleu.value(sums["BLEU"])
+    assert found == pytest.approx({"BLEU-1": values[0], "BLEU-4": values[3], "METEOR": float(meteor.value(sums["METEOR"])[0])})
 
 
 @pytest.mark.usefixtures("at")

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vltune.metrics import bleu, bootstrap, caption, diversity, evaluate, java, meteor, signature, tokenize
+from vltune.metrics import bootstrap, caption, diversity, evaluate, java, signature, tokenize
+from vltune.metrics.captions import bleu, cider, meteor, rouge
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check
@@ -24,7 +25,7 @@ DOG = np.array([5, 6, 2, 3, 2, 2, 2, 2, 1, 1, 0, 0, *[0] * 8, 2, 5, 5])
 
 
 def corpus_bleu(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
-    return bleu.from_statistics(bleu.statistics(hypotheses, references).sum(0))
+    return bleu.value(bleu.statistics(hypotheses, references).sum(0))
 
 
 def fake_java(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -37,23 +38,22 @@ def fake_java(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 def test_an_empty_caption_scores_0_and_shifts_nothing() -> None:
     references = [["a dog runs over grass"], ["two cats sleep on sofas"], ["one bird flies past trees"]]
     hypotheses = ["", "two cats sleep on sofas", "one bird flies past trees"]
-    cider, rouge = caption.cider(hypotheses, references), caption.rouge(hypotheses, references)
-    np.testing.assert_allclose(cider, [0, 10, 10], rtol=1e-12)
-    np.testing.assert_allclose(rouge, [0, 1, 1], rtol=1e-12)
+    np.testing.assert_allclose(cider.statistics(hypotheses, references), [0, 10, 10], rtol=1e-12)
+    np.testing.assert_allclose(rouge.statistics(hypotheses, references), [0, 1, 1], rtol=1e-12)
     assert bleu.statistics(hypotheses, references)[0].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 0, 5]
     np.testing.assert_allclose(corpus_bleu(hypotheses, references), np.exp(1 - 15 / 10), rtol=1e-8)
 
 
 def test_only_empty_captions_score_0() -> None:
     np.testing.assert_allclose(corpus_bleu(["", ""], [["a dog"], ["a cat"]]), 0, atol=1e-12)
-    assert meteor.from_statistics(np.array([0, 3, 0, 1, *[0] * 19])) == 0
+    assert meteor.value(np.array([0, 3, 0, 1, *[0] * 19])) == 0
     assert diversity.measure([""], set()) == {
         "distinct-1": 0, "distinct-2": 0, "vocabulary": 0, "unique_share": 1, "novel_share": 0, "mean_length": 0}
 
 
 def test_cider_of_a_single_image_is_0() -> None:
     said, references = ["a dog runs"], [["a dog runs"]]
-    assert (caption.cider(said, references)[0], caption.rouge(said, references)[0]) == (0, 1)
+    assert (cider.statistics(said, references)[0], rouge.statistics(said, references)[0]) == (0, 1)
 
 
 def test_bleu_literals() -> None:
@@ -68,8 +68,8 @@ def test_bleu_literals() -> None:
 
 def test_rouge_literal() -> None:
     # precision and recall are the best over the references, of different ones here: 1 and 2/3; beta is 1.2
-    rouge = caption.rouge(["a dog"], [["a dog runs", "the big brown dog sat"]])
-    assert rouge[0] == pytest.approx((1 + 1.44) * 1 * (2 / 3) / (2 / 3 + 1.44), rel=1e-12)
+    scores = rouge.statistics(["a dog"], [["a dog runs", "the big brown dog sat"]])
+    assert scores[0] == pytest.approx((1 + 1.44) * 1 * (2 / 3) / (2 / 3 + 1.44), rel=1e-12)
 
 
 def test_captions_of_other_images_score_by_their_wording_alone() -> None:
@@ -77,18 +77,18 @@ def test_captions_of_other_images_score_by_their_wording_alone() -> None:
     said = [texts[0] for texts in references]
     counts = bootstrap.draws(4, 100, seed=0)
     found = caption.other_image(said, references, counts, 0.95)
-    np.testing.assert_allclose(found["value"], caption.cider([said[i] for i in (2, 3, 0, 1)], references).mean(), rtol=1e-9)
+    np.testing.assert_allclose(found["value"], cider.statistics([said[i] for i in (2, 3, 0, 1)], references).mean(), rtol=1e-9)
     assert found["value"] == pytest.approx(5, abs=1e-9), "the two images of cats get each other's caption, the others nothing"
     assert found["low"] <= found["value"] <= found["high"]
     alike, expected = ["a dog runs"] * 3, [["a dog runs"], ["a cat"], ["a fish"]]
     alone = caption.other_image(alike, expected, bootstrap.draws(3, 100, seed=0), 0.95)
-    assert alone["value"] == pytest.approx(caption.cider(alike, expected).mean()), "who always says the same is blind"
+    assert alone["value"] == pytest.approx(cider.statistics(alike, expected).mean()), "who always says the same is blind"
 
 
 def test_meteor_formula_literal() -> None:
     precision, recall = 2.45 / 2.75, 2.45 / 3
     expected = (1 - 0.6 * 0.4 ** 0.2) / (0.15 / precision + 0.85 / recall)
-    assert float(meteor.from_statistics(DOG)) == pytest.approx(expected, rel=1e-12)
+    assert float(meteor.value(DOG)[0]) == pytest.approx(expected, rel=1e-12)
     assert expected == pytest.approx(0.41389, abs=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_meteor_perfect_segments_bring_no_chunk() -> None:
     perfect = np.array([3, 3, 1, 1, 2, 2, 1, 1, *[0] * 12, 1, 3, 3])
     found = meteor.summable(np.stack([perfect, DOG]))
     assert found[:, 20].tolist() == [0, 2]
-    assert meteor.from_statistics(found).tolist() == pytest.approx([1, 0.413889], abs=1e-5)
+    assert meteor.value(found)[:, 0].tolist() == pytest.approx([1, 0.413889], abs=1e-5)
     assert perfect[20] == 1, "the argument is as it was"
 
 

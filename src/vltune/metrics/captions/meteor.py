@@ -1,4 +1,4 @@
-"""METEOR 1.5 by its own program, with each segment's statistics, from which any set of segments is scored again."""
+"""METEOR 1.5 by its own program, with each segment's statistics, from which any set of segments can be scored."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ from vltune.pipeline.errors import InputError
 ALPHA, BETA, GAMMA, DELTA = 0.85, 0.2, 0.6, 0.75
 WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
 COLUMNS, CHUNKS = 23, 20
+VALUES = ("METEOR",)
+LISTED = VALUES
+POSITION = 2
+
+
+def statistics(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
+    """Give the statistics of each image that can be summed: [images, 23].
+
+    Raises:
+        InputError: Java does not work, or the program answered something else than numbers.
+    """
+    return score(hypotheses, references)[2]
 
 
 def score(hypotheses: list[str], references: list[list[str]]) -> tuple[float, np.ndarray, np.ndarray]:
@@ -40,10 +52,10 @@ def score(hypotheses: list[str], references: list[list[str]]) -> tuple[float, np
 
 
 def summable(statistics: np.ndarray) -> np.ndarray:
-    """Take the chunk of each perfect segment away, as METEOR does before it adds segments [segments, 23] up.
+    """Set the chunks of perfect segments to 0, as METEOR does before it sums segments [segments, 23].
 
-    Perfect is a segment that matches a whole reference in one chunk. The program does so without saying; that the
-    sums score as the program scores a corpus, to the last digits, is tested.
+    A segment is perfect if it matches a whole reference in one chunk. The program does so without documenting it; a
+    test compares the score of the sums with the program's.
     """
     x = np.array(statistics, dtype=float)
     perfect = (_matches(x).sum((-3, -2)) == x[..., 0:2]).all(-1) & (x[..., CHUNKS] == 1)
@@ -51,15 +63,15 @@ def summable(statistics: np.ndarray) -> np.ndarray:
     return x
 
 
-def from_statistics(statistics: np.ndarray) -> np.ndarray:
-    """Score sums of `summable` statistics [..., 23], as METEOR scores a corpus.
+def value(sums: np.ndarray) -> np.ndarray:
+    """Score sums of `summable` statistics [..., 23] as METEOR scores a corpus: [..., 1].
 
-    Columns: lengths of hypothesis and reference, function words in each; per kind of match (4) content words matched
-    in each and function words matched in each; chunks; words matched in each.
+    Columns: lengths of hypothesis and reference, function words in each; for each type of match (4) content words
+    matched in each and function words matched in each; chunks; words matched in each.
 
     Source: Denkowski and Lavie 2014, section 2, equations of P, R, F_mean, Pen and Score.
     """
-    x = np.asarray(statistics, dtype=float)
+    x = np.asarray(sums, dtype=float)
     length, function = x[..., 0:2], x[..., 2:4]
     weighted = np.einsum("...kcs,k,c->...s", _matches(x), WEIGHTS, np.array([DELTA, 1 - DELTA]))
     weighted_length = DELTA * (length - function) + (1 - DELTA) * function
@@ -67,13 +79,13 @@ def from_statistics(statistics: np.ndarray) -> np.ndarray:
         precision, recall = np.moveaxis(weighted / weighted_length, -1, 0)
         mean = 1 / ((1 - ALPHA) / precision + ALPHA / recall)
         fragmentation = x[..., CHUNKS] / (x[..., CHUNKS + 1:].sum(-1) / 2)
-        found = mean * (1 - GAMMA * fragmentation ** BETA)
-    return np.where(np.isfinite(found), np.maximum(found, 0), 0)
+        scores = mean * (1 - GAMMA * fragmentation ** BETA)
+    return np.where(np.isfinite(scores), np.maximum(scores, 0), 0)[..., None]
 
 
 def _matches(statistics: np.ndarray) -> np.ndarray:
     x = statistics[..., 4:20]
-    return x.reshape(*x.shape[:-1], 4, 2, 2)  # kind of match, content or function words, hypothesis or reference
+    return x.reshape(*x.shape[:-1], 4, 2, 2)  # type of match, content or function words, hypothesis or reference
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,47 @@
+"""The metrics of captions, found by the names of their files: `captions/NAME.py`.
+
+A file has
+
+- `statistics(hypotheses, references)`: numbers for each image, from tokenised captions and references. [images] are
+  scores, whose mean over images is the metric; [images, columns] are counts, which are summed over images;
+- `value(sums)`, for counts alone: the metric of sums [..., columns], as [..., len(VALUES)];
+- `VALUES`: the names of the metric's values; `LISTED`: those of them that metrics/comparison.md shows;
+- `POSITION`: where it stands in tables, the main metric first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).with_name("captions")
+
+
+@dataclass(frozen=True)
+class CaptionMetric:
+    """A metric of captions; `value` is None where the metric is the mean of `statistics` over images."""
+
+    values: tuple[str, ...]
+    listed: tuple[str, ...]
+    statistics: Callable[[list[str], list[list[str]]], np.ndarray]
+    value: Callable[[np.ndarray], np.ndarray] | None
+
+    @property
+    def key(self) -> str:
+        """Its key in `per_image` of results files: BLEU for BLEU-1 to BLEU-4."""
+        return self.values[0] if len(self.values) == 1 else self.values[0].rpartition("-")[0]
+
+
+@cache
+def caption_metrics() -> tuple[CaptionMetric, ...]:
+    """Load every metric of captions, in the order of tables."""
+    names = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
+    modules = [importlib.import_module(f"{__package__}.{FOLDER.name}.{name}") for name in names]
+    modules.sort(key=lambda module: module.POSITION)
+    return tuple(CaptionMetric(module.VALUES, module.LISTED, module.statistics, getattr(module, "value", None))
+                 for module in modules)
