@@ -93,7 +93,7 @@ def read(path: Path = PARAMS) -> dict[str, Any]:
     return content
 
 
-def load(kind: type[S], name: str, path: Path = PARAMS) -> S:
+def load(section_type: type[S], name: str, path: Path = PARAMS) -> S:
     """Read and check one section.
 
     Raises:
@@ -103,17 +103,17 @@ def load(kind: type[S], name: str, path: Path = PARAMS) -> S:
     content = read(path)
     if name not in content:
         raise InputError(f"{path}: section '{name}' is missing{nearest(name, content)}")
-    return check(kind, name, content[name], path)
+    return check(section_type, name, content[name], path)
 
 
-def check(kind: type[S], name: str, value: Any, path: Path = PARAMS) -> S:
+def check(section_type: type[S], name: str, value: Any, path: Path = PARAMS) -> S:
     """Check one section that has been read; raises InputError as `load` does."""
     if not isinstance(value, dict | None):
         raise InputError(f"{path}: section '{name}' must hold keys, found {value!r}")
     try:
-        return kind.model_validate(value or {})
+        return section_type.model_validate(value or {})
     except ValidationError as error:
-        lines = [_explain(name, problem, list(kind.model_fields)) for problem in error.errors()]
+        lines = [_explain(name, problem, list(section_type.model_fields)) for problem in error.errors()]
         raise InputError(f"{path}: " + "; ".join(lines)) from None
 
 
