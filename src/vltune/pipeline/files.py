@@ -67,7 +67,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_table(path: Path, table: pd.DataFrame, separator: str = ",") -> None:
-    """Write a table as CSV (or TSV) whole, each number by its shortest form; a missing value is left empty."""
+    """Write a table as CSV (or TSV) whole, numbers in their shortest form, missing values empty."""
     with whole(path) as part:
         table.to_csv(part, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
 
