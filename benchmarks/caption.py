@@ -1,4 +1,5 @@
-"""Images a second of `vltune caption` after start-up: reading, encoding and captioning by beam search, nothing else.
+"""Images a second of `vltune caption` after start-up: reading, encoding and captioning by beam search,
+nothing else.
 
 Run: make bench, after make repro. The target is at least 5 images a second on two cores with 3 beams.
 """
@@ -8,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 import torch
@@ -41,10 +43,16 @@ def main() -> None:
         for features, batch in model.encode(paths):
             caption.generate_captions(model, features, batch)
         seconds.append(time.perf_counter() - start)
-    print(f"vltune caption, {arguments.method}, {len(paths)} images, {arguments.beams} beams, {model.vlm.dtype}, "
-          f"{torch.get_num_threads()} threads")
+    print(
+        f"vltune caption, {arguments.method}, {len(paths)} images, {arguments.beams} beams, "
+        f"{model.vlm.dtype}, "
+        f"{torch.get_num_threads()} threads"
+    )
     print(f"  start-up             {loaded:.1f} s")
-    print(f"  images a second      {len(paths) / np.median(seconds):.1f} (fastest {len(paths) / min(seconds):.1f})")
+    print(
+        f"  images a second      {len(paths) / np.median(seconds):.1f} (fastest "
+        f"{len(paths) / min(seconds):.1f})"
+    )
 
 
 if __name__ == "__main__":

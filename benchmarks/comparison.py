@@ -1,6 +1,8 @@
-"""Seconds and memory of a whole comparison: 500 images, 10 methods, all 45 pairs, three metrics, 10,000 samples.
+"""Seconds and memory of a whole comparison: 500 images, 10 methods, all 45 pairs, three metrics, 10,000
+samples.
 
-Run: make bench. The target is under 10 seconds for one seed of each method; memory stays below 1 GB. Three seeds of each are shown too.
+Run: make bench. The target is under 10 seconds for one seed of each method; memory stays below 1 GB. Three
+seeds of each are shown too.
 """
 
 import resource
@@ -8,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 
@@ -20,7 +23,8 @@ METHODS, IMAGES, SAMPLES, LEVEL = 10, 500, 10_000, 0.05
 
 
 def metrics(seeds: int) -> dict[str, Metric]:
-    """Make up CIDEr, accuracy and BLEU-4 of methods that differ a little: a mean, a ratio and a metric of the corpus."""
+    """Make up CIDEr, accuracy and BLEU-4 of methods that differ a little: a mean, a ratio and a metric of the
+    corpus."""
     rng = np.random.default_rng(0)
     easy, questions = rng.exponential(size=IMAGES), rng.integers(1, 6, size=IMAGES)
     words = rng.integers(6, 12, size=(seeds, IMAGES, 1))
@@ -50,7 +54,10 @@ def main() -> None:
             ties = sum(row.verdict == "tie" for row in rows)
             print(f"  {name:9} {time.perf_counter() - start:5.2f} s, {len(rows)} pairs, {ties} of them ties")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
-        print(f"  all       {time.perf_counter() - begin:5.2f} s (target: under 10 s for one seed), peak memory {peak:.0f} MiB")
+        print(
+            f"  all       {time.perf_counter() - begin:5.2f} s (target: under 10 s for one seed), peak "
+            f"memory {peak:.0f} MiB"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A LoRA training step of vltune against the same step with transformers + peft: same weights, tokens and precision.
+"""A LoRA training step of vltune against the same step with transformers + peft: same weights, tokens and
+precision.
 
 Run: make bench. Prints the medians of alternating steps and their ratio; the target is at most 0.7.
 """
@@ -11,7 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # the code of this revision, not an installed one
+# the code of this revision, not an installed one
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 import peft
@@ -40,11 +42,15 @@ def batches(rows: int, words: int, vocabulary: int) -> tuple[torch.Tensor, torch
             torch.randint(0, vocabulary, (rows, words), generator=rng))
 
 
-def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype) -> Callable[[], float]:
+def ours(
+    settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype
+) -> Callable[[], float]:
     """Build a step of vltune."""
     decoder = load_decoder(DECODER).to(dtype)
     names = interface.attach(decoder, settings, torch.Generator().manual_seed(0))
-    vlm = VisionLanguageModel(Projector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype).train()
+    vlm = VisionLanguageModel(
+        Projector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype
+    ).train()
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, vlm.projector, 1e-3, 1e-3, 0.01)
     parameters = [*trained.values(), *vlm.projector.parameters()]
@@ -58,17 +64,26 @@ def ours(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dt
     return step
 
 
-def theirs(settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype) -> Callable[[], float]:
-    """Build the same step of transformers + peft, under autocast, with a linear projector of the same size."""
+def theirs(
+    settings: lora.Config, features: torch.Tensor, tokens: torch.Tensor, dtype: torch.dtype
+) -> Callable[[], float]:
+    """Build the same step of transformers + peft, under autocast, with a linear projector of the same
+    size."""
     with tempfile.TemporaryDirectory() as folder:
         configuration = transformers.AutoConfig.from_pretrained(DECODER)
         configuration.save_pretrained(folder)
         model = transformers.AutoModelForCausalLM.from_config(configuration)
         model.load_state_dict(read_tensors(DECODER / "model.safetensors"), strict=False)
     targets = [f"{site}_proj" for site in settings.targets]
-    model = peft.get_peft_model(model.float(), peft.LoraConfig(
-        r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets)).train()
-    projector = torch.nn.Sequential(torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, configuration.hidden_size))
+    model = peft.get_peft_model(
+        model.float(),
+        peft.LoraConfig(
+            r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets
+        ),
+    ).train()
+    projector = torch.nn.Sequential(
+        torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, configuration.hidden_size)
+    )
     parameters = [*(p for p in model.parameters() if p.requires_grad), *projector.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3)
     labels = torch.cat((torch.full(features.shape[:2], -100), tokens), dim=1)
@@ -103,15 +118,22 @@ def main() -> None:
     settings = load(lora.Config, "lora")
     vocabulary = load_decoder(DECODER).config.vocabulary
     features, tokens = batches(arguments.rows, arguments.words, vocabulary)
-    steps = {"vltune": ours(settings, features, tokens, dtype), "transformers + peft": theirs(settings, features, tokens, dtype)}
+    steps = {
+        "vltune": ours(settings, features, tokens, dtype),
+        "transformers + peft": theirs(settings, features, tokens, dtype),
+    }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(arguments.repeats + 2):
         for name, step in steps.items():
             start = time.perf_counter()
             step()
             seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(values[2:]) for name, values in seconds.items()}  # the first two warm up
-    print(f"LoRA step, {arguments.rows} x ({IMAGE_TOKENS} image + {arguments.words} text) tokens, {dtype}, {torch.get_num_threads()} threads")
+    # the first two warm up
+    medians = {name: statistics.median(values[2:]) for name, values in seconds.items()}
+    print(
+        f"LoRA step, {arguments.rows} x ({IMAGE_TOKENS} image + {arguments.words} text) tokens, {dtype}, "
+        f"{torch.get_num_threads()} threads"
+    )
     for name, median in medians.items():
         print(f"  {name:20} {median:.3f} s (fastest {np.min(seconds[name]):.3f})")
     print(f"  ratio                {medians['vltune'] / medians['transformers + peft']:.2f}")

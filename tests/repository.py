@@ -20,11 +20,14 @@ SIZE, GRID = 32, 2
 
 
 def make(root: Path, tiny: Path) -> Path:
-    """Write params.yaml, data/base, and a checkpoint of every method and the start for both tasks, moved off their starts."""
+    """Write params.yaml, data/base, and a checkpoint of every method and the start for both tasks, moved off
+    their starts."""
     (root / "data").mkdir(parents=True)
     (root / "data/base").symlink_to(tiny)
     params = read(ROOT / "params.yaml")
-    params["predict"] |= {"beams": 2, "max_new_tokens": 6, "max_answer_tokens": 4, "batch_size": 2, "precision": "float32"}
+    params["predict"] |= {
+        "beams": 2, "max_new_tokens": 6, "max_answer_tokens": 4, "batch_size": 2, "precision": "float32",
+    }
     params["preprocess"] |= {"batch_size": 2, "pixel_limit": 10_000}
     params["evaluate"] |= {"bootstrap_samples": 100}
     with (root / "params.yaml").open("w") as file:
@@ -50,11 +53,15 @@ def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     moved = {key: one + 0.2 * torch.randn(one.shape, generator=rng) for key, one in tensors.items()}
     trained = sum(one.numel() for key, one in moved.items() if key.startswith("decoder."))
     folder = root / "models" / name / f"{task}-0"
-    checkpoint.write(folder, moved, {
-        "method": name, "attach": method, "task": task, "seed": 0, "settings": settings, "params": "0",
-        "base": checkpoint.base_of(base / "decoder", signature), "trained_parameters": trained, "trained_share": 0.5,
-        "projector_parameters": 1,
-    })
+    checkpoint.write(
+        folder,
+        moved,
+        {
+            "method": name, "attach": method, "task": task, "seed": 0, "settings": settings, "params": "0",
+            "base": checkpoint.base_of(base / "decoder", signature), "trained_parameters": trained,
+            "trained_share": 0.5, "projector_parameters": 1,
+        },
+    )
     return folder
 
 
@@ -62,7 +69,9 @@ def draw(folder: Path, *names: str) -> Path:
     """Write images of different colours and sizes."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, name in enumerate(names):
-        colour = tuple(int(x) for x in torch.randint(256, (3,), generator=torch.Generator().manual_seed(len(name) + i)))
+        colour = tuple(
+            int(x) for x in torch.randint(256, (3,), generator=torch.Generator().manual_seed(len(name) + i))
+        )
         image = Image.new("RGB", (30 + i, 40), colour)
         image.paste((0, 0, 0), (i, 2 * i, i + 9, 2 * i + 9))
         image.save(folder / name)
@@ -71,5 +80,9 @@ def draw(folder: Path, *names: str) -> Path:
 
 def questions(file: Path, *rows: tuple, **more) -> Path:
     """Write a question file in VQAv2 format from (question_id, image_id, question)."""
-    write_json(file, {"questions": [dict(zip(("question_id", "image_id", "question"), row, strict=True)) for row in rows]} | more)
+    write_json(
+        file,
+        {"questions": [dict(zip(("question_id", "image_id", "question"), row, strict=True)) for row in rows]}
+        | more,
+    )
     return file

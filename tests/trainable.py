@@ -1,4 +1,5 @@
-"""A project that can be trained in seconds: a tiny base, random features and a few captions, as preprocess leaves them, and the start."""
+"""A project that can be trained in seconds: a tiny base, random features and a few captions, as preprocess
+leaves them, and the start."""
 
 from __future__ import annotations
 
@@ -18,14 +19,20 @@ from vltune.training.align import Align, write_start
 from vltune.training.train import Train
 
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
-TRAIN = Train(steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0, evaluations=2,
-              checkpoint_seconds=0.0, precision="float32")
-ALIGN = Align(ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2, tag_logit_scale=5.0, max_images=10)
+TRAIN = Train(
+    steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0,
+    evaluations=2, checkpoint_seconds=0.0, precision="float32",
+)
+ALIGN = Align(
+    ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2,
+    tag_logit_scale=5.0, max_images=10,
+)
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 
 def make(tiny: Path) -> None:
-    """Write data and the start into the working directory: 12 images to train, 5 to validate, and no test split."""
+    """Write data and the start into the working directory: 12 images to train, 5 to validate, and no test
+    split."""
     Path("data").mkdir()
     Path("data/base").symlink_to(tiny)
     for split, count in (("train", 12), ("val", 5)):
@@ -38,7 +45,11 @@ def make(tiny: Path) -> None:
 def write_split(split: str, count: int) -> None:
     """Write a split of `count` images, each of one thing."""
     seen = [THINGS[i % len(THINGS)] for i in range(count)]
-    said = [Caption(2 * i + j, i, f"{start} {thing}") for i, thing in enumerate(seen) for j, start in enumerate(("a", "there is a"))]
+    said = [
+        Caption(2 * i + j, i, f"{start} {thing}")
+        for i, thing in enumerate(seen)
+        for j, start in enumerate(("a", "there is a"))
+    ]
     write_captions(paths.captions(split), Captions([Image(i, f"{i}.png") for i in range(count)], said), {})
     asked = [Question(i, i, "what is it?", "what", "other", 10 * [thing]) for i, thing in enumerate(seen)]
     write_questions(*paths.questions(split), asked, {})

@@ -31,8 +31,8 @@ def caption(
 ) -> None:
     """Caption an image or a folder of images.
 
-    The output is {name without extension: caption}. Images that cannot be read are reported and left out; the
-    exit code is then 1.
+    The output is {name without extension: caption}. Images that
+    cannot be read are reported and left out; the exit code is then 1.
 
     \b
     Examples:
@@ -81,8 +81,8 @@ def score(
 ) -> None:
     """Score captions or answers of any system.
 
-    Confidence intervals are bootstrapped over images, with the settings of the section `evaluate` of
-    params.yaml.
+    Confidence intervals are bootstrapped over images, with
+    the settings of the section `evaluate` of params.yaml.
 
     PREDICTIONS: {name: caption}, [{"image_id", "caption"}] or [{"question_id", "answer"}]. There must be
     exactly one for each annotated image or question.
@@ -105,9 +105,9 @@ def compare(
 ) -> None:
     """Compare methods: means with intervals, and a verdict on each pair.
 
-    The results are those that the stage `evaluate` wrote into data/results, or the given files. A file is
-    listed under NAME, or under its method. Results that were scored differently, or on other images, are
-    refused.
+    The results are those that the stage `evaluate` wrote into data/results,
+    or the given files. A file is listed under NAME, or under its method.
+    Results that were scored differently, or on other images, are refused.
 
     \b
     Examples:

@@ -27,7 +27,11 @@ def expand(stage: str, text: str) -> list[str]:
     names = {one["name"] for one in STAGES[stage].get("vars", [])}
     own = [text.replace("${name}", name) for name in names] if "${name}" in text else [text]
     methods = EXTRA if "${extra_methods}" in STAGES[stage].get("matrix", {}).values() else METHODS
-    return [part.replace("${item.method}", method) for method in methods for part in own] if "${item.method}" in text else own
+    return (
+        [part.replace("${item.method}", method) for method in methods for part in own]
+        if "${item.method}" in text
+        else own
+    )
 
 
 def covered(stage: str) -> set[Path]:
@@ -50,9 +54,16 @@ def test_a_stage_depends_on_all_code_that_it_imports(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_no_room_that_it_does_not_import(stage: str) -> None:
-    rooms = {file.relative_to(SRC).parts[1] for file in closure(script(stage)) if len(file.relative_to(SRC).parts) > 2}
-    assert {file.relative_to(SRC).parts[1] for file in covered(stage) if file.is_relative_to(SRC / "vltune")
-            and len(file.relative_to(SRC).parts) > 2} == rooms | ({"methods"} if stage.startswith(("train", "predict")) else set())
+    rooms = {
+        file.relative_to(SRC).parts[1]
+        for file in closure(script(stage))
+        if len(file.relative_to(SRC).parts) > 2
+    }
+    assert {
+        file.relative_to(SRC).parts[1]
+        for file in covered(stage)
+        if file.is_relative_to(SRC / "vltune") and len(file.relative_to(SRC).parts) > 2
+    } == rooms | ({"methods"} if stage.startswith(("train", "predict")) else set())
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -94,9 +105,15 @@ def test_no_parameter_value_is_pasted_into_a_command() -> None:
 def test_training_never_depends_on_the_test_split() -> None:
     for stage, content in STAGES.items():
         if stage.startswith(("train_", "align")):
-            assert not [text for text in content["deps"] if "test" in text or text in ("data/raw", "data/features")], stage
+            assert not [
+                text for text in content["deps"] if "test" in text or text in ("data/raw", "data/features")
+            ], stage
 
 
 def test_nothing_but_report_and_summary_depends_on_timings() -> None:
-    users = {stage for stage, content in STAGES.items() if any(text.startswith("data/resources") for text in content["deps"])}
+    users = {
+        stage
+        for stage, content in STAGES.items()
+        if any(text.startswith("data/resources") for text in content["deps"])
+    }
     assert users == {"report", "summary"}

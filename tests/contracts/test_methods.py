@@ -46,7 +46,8 @@ TOKENS = torch.tensor([[5, 9, 3, 77, 20], [8, 8, 1, 40, 6]])
 
 
 def two_steps(decoder: Decoder, names: list[str]) -> set[str]:
-    """A forward without gradients, then two optimizer steps; which parameters have had a gradient that is not zero."""
+    """A forward without gradients, then two optimizer steps; which parameters have had a gradient that is not
+    zero."""
     with torch.no_grad():
         run(decoder, TOKENS)
     parameters = dict(decoder.named_parameters())
@@ -57,7 +58,11 @@ def two_steps(decoder: Decoder, names: list[str]) -> set[str]:
         if optimizer is None:
             break
         F.cross_entropy(logits[:, :-1].flatten(0, 1), TOKENS[:, 1:].flatten()).backward()
-        moved |= {name for name in names if parameters[name].grad is not None and parameters[name].grad.abs().max() > 0}
+        moved |= {
+            name
+            for name in names
+            if parameters[name].grad is not None and parameters[name].grad.abs().max() > 0
+        }
         optimizer.step()
         optimizer.zero_grad()
     return moved
@@ -101,19 +106,29 @@ def test_starts_as_the_base_model_if_it_says_so(tiny: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
 def test_count_is_the_number_of_trained_parameters(tiny: Path, name: str, extra: dict) -> None:
-    """Expected is what the docstrings' formulas give by hand: 2 layers of width 32, MLP 64, 4 heads of 8, 2 of keys."""
+    """Expected is what the docstrings' formulas give by hand: 2 layers of width 32, MLP 64, 4 heads of 8, 2
+    of keys."""
     decoder, names = attached(tiny, name, extra)
     counted = settings_of(name, extra).count(decoder.config)
-    assert counted == sum(parameter.numel() for parameter in interface.trained_parameters(decoder, names).values())
-    expected = {"lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16, "connector": 0,
-                "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16)}
+    assert counted == sum(
+        parameter.numel() for parameter in interface.trained_parameters(decoder, names).values()
+    )
+    expected = {
+        "lora": 2 * 2 * (64 + 48 + 96), "adapter": 2 * 2 * (2 * 32 * 3 + 3 + 32), "prefix": 2 * 2 * 3 * 16,
+        "connector": 0, "prefix-reparametrization": 2 * (3 * 6 + 6 * 6 + 6 + 7 * 2 * 16),
+    }
     key = "-".join((name, *extra))
-    expected |= {"ia3": 2 * (2 * 16 + 64), "norm": 2 * 2 * 32, "prompt": 3 * 32, "dora": expected["lora"] + 2 * (32 + 16 + 32)}
+    expected |= {
+        "ia3": 2 * (2 * 16 + 64), "norm": 2 * 2 * 32, "prompt": 3 * 32,
+        "dora": expected["lora"] + 2 * (32 + 16 + 32),
+    }
     assert counted == expected.get(key, counted)
 
 
-LLAMA = {"vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 5, "mlp_width": 20, "norm_epsilon": 1e-5,
-         "positions": 64, "rope_base": 10000.0, "gated": True, "rms": True, "bias": False}
+LLAMA = {
+    "vocabulary": 50, "width": 12, "layers": 3, "heads": 4, "kv_heads": 2, "head_dim": 5, "mlp_width": 20,
+    "norm_epsilon": 1e-5, "positions": 64, "rope_base": 10000.0, "gated": True, "rms": True, "bias": False,
+}
 
 
 @pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True}, {"bias": True}],
@@ -168,7 +183,9 @@ def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name:
 def test_unknown_and_missing_keys_are_named(name: str) -> None:
     kind = interface.method(name)
     good = RATES | SETTINGS[name]
-    with pytest.raises(InputError, match=f"unknown key 'learning_rat' in section '{name}'.*did you mean 'learning_rate'"):
+    with pytest.raises(
+        InputError, match=f"unknown key 'learning_rat' in section '{name}'.*did you mean 'learning_rate'"
+    ):
         check(kind, name, good | {"learning_rat": 1})
     for key in good:
         with pytest.raises(InputError, match=f"key '{key}' is missing in section '{name}'"):
@@ -208,7 +225,9 @@ def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -
         for token in greedy[row]:
             t = text.shape[1]
             with torch.no_grad():
-                hidden = decoder(text, torch.arange(t)[None], torch.ones(t, t, dtype=torch.bool).tril()[None, None])
+                hidden = decoder(
+                    text, torch.arange(t)[None], torch.ones(t, t, dtype=torch.bool).tril()[None, None]
+                )
                 assert decoder.logits(hidden)[0, -1].argmax() == token
             text = torch.cat((text, decoder.embed(torch.tensor([[token]]), torch.float32)), dim=1)
     beams = generate(decoder, x, valid, 2, 3, 1.0, 6)

@@ -67,7 +67,14 @@ def test_a_missing_key_is_named() -> None:
 
 def test_all_faults_of_a_section_are_named_at_once() -> None:
     with pytest.raises(InputError, match=r"'rank'.*'alpah'"):
-        check(LORA, "lora", {"alpah": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "projector_learning_rate": 0.1})
+        check(
+            LORA,
+            "lora",
+            {
+                "alpah": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1,
+                "projector_learning_rate": 0.1,
+            },
+        )
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -89,19 +96,25 @@ def test_no_file_says_where_to_run(tmp_path: Path) -> None:
 
 def test_an_unknown_choice_is_named(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("method: lroa\n")
-    with pytest.raises(InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"):
+    with pytest.raises(
+        InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"
+    ):
         choice("method", ["adapter", "lora"], tmp_path / "params.yaml")
 
 
 SCALARS = (
-    "1e-3 1E5 1.0 1. .5 -.5 +1 -1 012 007 08 -012 0o17 +0o7 0o8 0x1F -0x1 0xg 0b11 0b12 1_000 1_0.5 1:30 0 00 -0 + . .. 1.2.3 1e 1e+ 1e3 "
-    "12e03 -2E+05 1e400 yes no on off y n Yes true True TRUE tRue false null Null NULL ~ .inf -.inf +.inf .Inf .nan .NaN inf nan "
-    "2026-11-26 2001-12-14t21:59:43Z '1' \"1\" word").split()
+    "1e-3 1E5 1.0 1. .5 -.5 +1 -1 012 007 08 -012 0o17 +0o7 0o8 0x1F -0x1 0xg 0b11 0b12 1_000 1_0.5 1:30 0 "
+    "00 -0 + . .. 1.2.3 1e 1e+ 1e3 "
+    "12e03 -2E+05 1e400 yes no on off y n Yes true True TRUE tRue false null Null NULL ~ .inf -.inf +.inf "
+    ".Inf .nan .NaN inf nan "
+    "2026-11-26 2001-12-14t21:59:43Z '1' \"1\" word"
+).split()
 
 
 @pytest.mark.parametrize("text", [*SCALARS, "", "two words", "[1e-3, yes, ]", "{a: 1e-3, b: ~}", "|\n  1\n", "&x 1", "!!str 1", "!!float 1"])
 def test_scalars_are_read_as_dvc_reads_them(tmp_path: Path, text: str) -> None:
-    """DVC reads params.yaml with ruamel.yaml (YAML 1.2), vltune with PyYAML: the same value of the same type."""
+    """DVC reads params.yaml with ruamel.yaml (YAML 1.2), vltune with PyYAML: the same value of the same
+    type."""
     file = tmp_path / "params.yaml"
     file.write_text(f"key: {text}\n")
     theirs, ours = YAML(typ="safe").load(file)["key"], read(file)["key"]
@@ -124,8 +137,13 @@ def test_anchors_and_merges_are_read(tmp_path: Path) -> None:
 
 
 def test_an_old_name_gets_the_new_one() -> None:
-    old = {"alpha": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "connector_learning_rate": 0.1}
-    with pytest.raises(InputError, match="'connector_learning_rate' in section 'lora' is now called 'projector_learning_rate'"):
+    old = {
+        "alpha": 2.0, "dropout": 0.0, "targets": ["q"], "learning_rate": 0.1, "connector_learning_rate": 0.1,
+    }
+    with pytest.raises(
+        InputError,
+        match="'connector_learning_rate' in section 'lora' is now called 'projector_learning_rate'",
+    ):
         check(LORA, "lora", old)
 
 

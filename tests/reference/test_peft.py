@@ -1,4 +1,5 @@
-"""Merged, exported and imported models against Hugging Face's transformers and peft: the same logits, the same tokens."""
+"""Merged, exported and imported models against Hugging Face's transformers and peft: the same logits, the
+same tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from vltune.pipeline.params import check
 from vltune.pipeline.paths import DECODER, checkpoint
 from vltune.prediction.generate import generate
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # peft's use of transformers
+# peft's use of transformers
+pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
 TOLERANCE = {"atol": 1e-4, "rtol": 1e-4}
 
 
@@ -62,7 +64,9 @@ def base_model(root: Path, folder: Path) -> transformers.PreTrainedModel:
 @pytest.mark.parametrize("method", ["lora", "full", "ia3", "norm", "dora"])
 def test_transformers_loads_the_merged_decoder(root: Path, tmp_path: Path, method: str) -> None:
     merge.main(tmp_path / "merged", method, "caption", 0, root)
-    model, said = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    model, said = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path / "merged", output_loading_info=True
+    )
     assert not said["missing_keys"]
     assert not said["unexpected_keys"]
     vlm = inference.Base(root, "float32").vlm(method, "caption", 0)
@@ -71,7 +75,9 @@ def test_transformers_loads_the_merged_decoder(root: Path, tmp_path: Path, metho
     bare = inference.Base(root, "float32").vlm("connector", "caption", 0)
     assert not torch.allclose(ours(bare, tokens), ours(vlm, tokens), atol=0.1)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "merged")
-    assert tokenizer.encode("a red tent", add_special_tokens=False) == inference.Tokenizer(root / DECODER).encode("a red tent")
+    assert tokenizer.encode("a red tent", add_special_tokens=False) == inference.Tokenizer(
+        root / DECODER
+    ).encode("a red tent")
 
 
 def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
@@ -82,7 +88,10 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     from vltune.pipeline.files import write_json
 
     torch.manual_seed(0)
-    sizes = {"vocab_size": 101, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "layer_norm_epsilon": 1e-5}
+    sizes = {
+        "vocab_size": 101, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64,
+        "layer_norm_epsilon": 1e-5,
+    }
     first = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, initializer_range=0.2))
     tensors = {name: one.contiguous() for name, one in first.state_dict().items() if name != "lm_head.weight"}
     for folder in ("given", "written"):
@@ -90,7 +99,10 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
         write_json(tmp_path / folder / "config.json", sizes | {"model_type": "gpt2"})
     save_file(tensors, tmp_path / "given/model.safetensors")
     written = to_hugging_face(load_decoder(tmp_path / "given").state_dict())
-    save_file({name: one.contiguous() for name, one in written.items()}, tmp_path / "written/model.safetensors", {"format": "pt"})
+    save_file(
+        {name: one.contiguous() for name, one in written.items()}, tmp_path / "written/model.safetensors",
+        {"format": "pt"},
+    )
     second = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "written")
     assert torch.equal(theirs(second, inputs(101)), theirs(first, inputs(101)))
 
@@ -113,26 +125,41 @@ def test_peft_loads_the_exported_adapter(root: Path, tmp_path: Path, method: str
 @pytest.mark.parametrize("method", ["lora", "ia3", "dora"])
 def test_merged_by_peft_and_here_the_weights_are_equal(root: Path, tmp_path: Path, method: str) -> None:
     peft_command.export(tmp_path / "adapter", method, "caption", 0, root)
-    merged = peft.PeftModel.from_pretrained(base_model(root, tmp_path / "base"), tmp_path / "adapter").merge_and_unload()
+    merged = peft.PeftModel.from_pretrained(
+        base_model(root, tmp_path / "base"), tmp_path / "adapter"
+    ).merge_and_unload()
     merge.main(tmp_path / "merged", method, "caption", 0, root)
     again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
-    for (name, parameter), (_, other) in zip(merged.named_parameters(), again.named_parameters(), strict=True):
+    for (name, parameter), (_, other) in zip(
+        merged.named_parameters(), again.named_parameters(), strict=True
+    ):
         torch.testing.assert_close(parameter, other, msg=name, **TOLERANCE)
 
 
 LINEARS = ["k_proj", "o_proj", "gate_proj"]
 MADE_BY_PEFT = {
-    "lora": (peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=LINEARS, task_type="CAUSAL_LM"),
-             {"rank": 3, "alpha": 7.0, "dropout": 0.1, "targets": ["k", "o", "gate"]}),
-    "dora": (peft.LoraConfig(r=3, lora_alpha=7, use_dora=True, target_modules=LINEARS, task_type="CAUSAL_LM"),
-             {"rank": 3, "alpha": 7.0, "dropout": 0.0, "targets": ["k", "o", "gate"]}),
-    "ia3": (peft.IA3Config(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"],
-                           task_type="CAUSAL_LM"), {}),
+    "lora": (
+        peft.LoraConfig(r=3, lora_alpha=7, lora_dropout=0.1, target_modules=LINEARS, task_type="CAUSAL_LM"),
+        {"rank": 3, "alpha": 7.0, "dropout": 0.1, "targets": ["k", "o", "gate"]},
+    ),
+    "dora": (
+        peft.LoraConfig(r=3, lora_alpha=7, use_dora=True, target_modules=LINEARS, task_type="CAUSAL_LM"),
+        {"rank": 3, "alpha": 7.0, "dropout": 0.0, "targets": ["k", "o", "gate"]},
+    ),
+    "ia3": (
+        peft.IA3Config(
+            target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"],
+            task_type="CAUSAL_LM",
+        ),
+        {},
+    ),
     "prompt": (peft.PromptTuningConfig(num_virtual_tokens=4, task_type="CAUSAL_LM"), {"length": 4}),
 }
 
 
-def adapter_of_peft(base: transformers.PreTrainedModel, made: peft.PeftConfig, folder: Path) -> torch.nn.Module:
+def adapter_of_peft(
+    base: transformers.PreTrainedModel, made: peft.PeftConfig, folder: Path
+) -> torch.nn.Module:
     """An adapter that peft made, moved off its start at random."""
     model = peft.get_peft_model(base, made)
     rng = torch.Generator().manual_seed(5)
@@ -148,7 +175,9 @@ def adapter_of_peft(base: transformers.PreTrainedModel, made: peft.PeftConfig, f
 def test_an_adapter_of_peft_is_imported(root: Path, tmp_path: Path, method: str) -> None:
     made, expected = MADE_BY_PEFT[method]
     model = adapter_of_peft(base_model(root, tmp_path / "base"), made, tmp_path / "adapter")
-    peft_command.import_folder(tmp_path / "adapter", root / checkpoint(f"their_{method}", "caption", 0), "caption", root)
+    peft_command.import_folder(
+        tmp_path / "adapter", root / checkpoint(f"their_{method}", "caption", 0), "caption", root
+    )
     vlm = inference.Base(root, "float32").vlm(f"their_{method}", "caption", 0)
     tokens = inputs(vlm.decoder.config.vocabulary)
     torch.testing.assert_close(ours(vlm, tokens), theirs(model, tokens), **TOLERANCE)
@@ -180,9 +209,13 @@ def test_merged_and_unmerged_say_the_same(root: Path) -> None:
 
 @pytest.mark.slow
 def test_merged_and_unmerged_say_the_same_with_the_real_decoder(pretrained: Path) -> None:
-    """The largest difference of a logit, and the greedy tokens after 16 random prompts; the update is of the size of a training's."""
+    """The largest difference of a logit, and the greedy tokens after 16 random prompts; the update is of the
+    size of a training's."""
     decoder = load_decoder(pretrained / "decoder")
-    settings = check(interface.method("lora"), "lora", repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]})
+    settings = check(
+        interface.method("lora"), "lora",
+        repository.RATES | repository.SETTINGS["lora"] | {"rank": 8, "targets": ["q", "k", "v", "o"]},
+    )
     names = interface.attach(decoder, settings, torch.Generator().manual_seed(0))
     rng = torch.Generator().manual_seed(1)
     for name, one in interface.trained_parameters(decoder, names).items():

@@ -45,8 +45,8 @@ def answer_file(questions: Path, folder: Path, out: Path | None, method: str, se
     """Answer a question file in VQAv2 format about the images of a folder; write [{"question_id", "answer"}].
 
     Raises:
-        InputError: the input is wrong, or (at the end) images could not be read and their questions were
-            left out.
+        InputError: the input is wrong, or (at the end) images
+            could not be read and their questions were left out.
     """
     output.check_file(out)
     rows = read_question_rows(questions)

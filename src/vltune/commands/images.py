@@ -17,8 +17,8 @@ LISTED = 5  # items of a longer list that a message names
 def find_images(image_or_folder: Path) -> list[Path]:
     """List an image, or the images directly in a folder, sorted by name.
 
-    A file of a folder is an image if Pillow reads its extension or recognises its first bytes; hidden files
-    are skipped.
+    A file of a folder is an image if Pillow reads its extension
+    or recognises its first bytes; hidden files are skipped.
 
     Raises:
         InputError: there is no such file or folder, no image in it, or two images share a name; names both.

@@ -141,8 +141,8 @@ class Model:
         """Load a run of the repository at `root`; `beams`, if given, replaces predict.beams.
 
         Raises:
-            InputError: there is no such checkpoint, it does not fit the repository, or the number of beams is
-                out of range.
+            InputError: there is no such checkpoint, it does not fit
+                the repository, or the number of beams is out of range.
         """
         folder = find(root, method, task, seed)
         self.preprocess_settings = load(Preprocess, "preprocess", root / "params.yaml")
@@ -157,8 +157,8 @@ class Model:
         self.tokenizer, self.vlm = base.tokenizer, base.vlm(method, task, seed)
 
     def encode(self, paths: Sequence[Path]) -> Iterator[tuple[Tensor, list[Path]]]:
-        """Encode images; yield features [b, k, w] and paths in batches of predict.batch_size, the last one
-        smaller.
+        """Encode images; yield features [b, k, w] and paths in
+        batches of predict.batch_size, the last one smaller.
 
         Images that cannot be read are reported and left out. Batches are those of the stages preprocess and
         predict, so that the images of a data set get the pipeline's captions: in half precision the last

@@ -23,7 +23,8 @@ ROWS, WORDS = 8, 24  # of the random input on which merged and unmerged are comp
 
 
 def main(out: Path, method: str, task: str, seed: int, root: Path) -> None:
-    """Write a folder that transformers loads, with the projector beside it; say how far the logits are from the unmerged ones.
+    """Write a folder that transformers loads, with the projector
+    beside it; say how far the logits are from the unmerged ones.
 
     Raises:
         InputError: the method can't be merged, or the input is wrong.
@@ -48,13 +49,19 @@ def merge(vlm: VisionLanguageModel, base: Base, folder: Path) -> None:
     """
     description = described(folder)
     if not description["trained_parameters"]:
-        raise InputError(f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is {base.root / DECODER}")
+        raise InputError(
+            f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is "
+            f"{base.root / DECODER}"
+        )
     settings_in(description, folder).merge(vlm.decoder)
     plain = base.decoder.state_dict()
     added = [name for name in vlm.decoder.state_dict() if name not in plain]
     if added:
-        raise InputError(f"{folder}: {description['attach']} cannot be merged: it adds tensors that no weight of the decoder can take "
-                         f"up, the first is {added[0]}")
+        raise InputError(
+            f"{folder}: {description['attach']} cannot be merged: it adds tensors that no weight of the "
+            f"decoder can take "
+            f"up, the first is {added[0]}"
+        )
 
 
 @torch.inference_mode()
@@ -70,10 +77,13 @@ def logits(vlm: VisionLanguageModel) -> Tensor:
 
 
 def write(vlm: VisionLanguageModel, decoder_folder: Path, out: Path) -> None:
-    """Write model.safetensors, config.json and the tokenizer as transformers reads them, and projector.safetensors."""
+    """Write model.safetensors, config.json and the tokenizer as transformers reads them, and
+    projector.safetensors."""
     with replaced(out) as part:
         weights = part / "model.safetensors"
-        write_tensors(weights, family_of(decoder_folder / "config.json").to_hugging_face(vlm.decoder.state_dict()))
+        write_tensors(
+            weights, family_of(decoder_folder / "config.json").to_hugging_face(vlm.decoder.state_dict())
+        )
         write_tensors(part / "projector.safetensors", vlm.projector.state_dict())
         settings = read_json(decoder_folder / "config.json")
         write_json(part / "config.json", settings | {"dtype": "float32", "weights_sha256": sha256(weights)})

@@ -1,6 +1,7 @@
 """vltune export and vltune import: a run as a folder of Hugging Face's PEFT, and back.
 
-A method's file says what its form in PEFT is (`methods.interface.PeftForm`); only names, keys and shapes are translated here.
+A method's file says what its form in PEFT is (`methods.interface.PeftForm`);
+only names, keys and shapes are translated here.
 
 Source: peft 0.21, PeftConfig and get_peft_model_state_dict.
 """
@@ -28,17 +29,26 @@ from vltune.pipeline.files import fingerprint, read_json, replaced, write_json
 from vltune.pipeline.params import check
 from vltune.pipeline.paths import DECODER, START
 
-LINEARS = {theirs.rpartition(".")[2]: ours.rpartition(".")[2] for theirs, ours in PARTS.items() if theirs.endswith("_proj")}
+LINEARS = {
+    theirs.rpartition(".")[2]: ours.rpartition(".")[2]
+    for theirs, ours in PARTS.items()
+    if theirs.endswith("_proj")
+}
 # Keys that do not change what the tensors mean; any other key must be off.
-HARMLESS = {"auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "fan_in_fan_out", "inference_mode", "megatron_core",
-            "num_attention_heads", "num_layers", "num_transformer_submodules", "peft_type", "peft_version", "prompt_tuning_init",
-            "prompt_tuning_init_text", "qalora_group_size", "revision", "task_type", "token_dim", "tokenizer_name_or_path"}
+HARMLESS = {
+    "auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "fan_in_fan_out", "inference_mode",
+    "megatron_core", "num_attention_heads", "num_layers", "num_transformer_submodules", "peft_type",
+    "peft_version", "prompt_tuning_init", "prompt_tuning_init_text", "qalora_group_size", "revision",
+    "task_type", "token_dim", "tokenizer_name_or_path",
+}
 OFF = (None, False, "none", [], {})
-INITIAL = {"init_lora_weights": (True, False, "gaussian"), "init_ia3_weights": (True, False)}  # those that leave the base as it is
+# those that leave the base as it is
+INITIAL = {"init_lora_weights": (True, False, "gaussian"), "init_ia3_weights": (True, False)}
 
 
 def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
-    """Write adapter_config.json and adapter_model.safetensors, and beside them projector.safetensors and checkpoint.json.
+    """Write adapter_config.json and adapter_model.safetensors,
+    and beside them projector.safetensors and checkpoint.json.
 
     Raises:
         InputError: PEFT has no form of this method or for this decoder, or the input is wrong.
@@ -49,19 +59,33 @@ def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
     settings = settings_in(description, folder)
     exportable(description["attach"], root, folder)
     tensors = read_tensors(folder / "model.safetensors")
-    decoder = {name.removeprefix("decoder."): tensor for name, tensor in tensors.items() if name.startswith("decoder.")}
-    projector = {name.removeprefix("projector."): tensor for name, tensor in tensors.items() if name.startswith("projector.")}
+    decoder = {
+        name.removeprefix("decoder."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("decoder.")
+    }
+    projector = {
+        name.removeprefix("projector."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("projector.")
+    }
     with replaced(out) as part:
         write_json(part / "adapter_config.json", config_of(settings, root / DECODER))
-        write_tensors(part / "adapter_model.safetensors", {
-            peft_name(settings, name): tensor.reshape(peft_shape(settings, name, tensor)) for name, tensor in decoder.items()})
+        write_tensors(
+            part / "adapter_model.safetensors",
+            {
+                peft_name(settings, name): tensor.reshape(peft_shape(settings, name, tensor))
+                for name, tensor in decoder.items()
+            },
+        )
         write_tensors(part / "projector.safetensors", projector)
         write_json(part / "checkpoint.json", description)
     output.emit({"method": method, "task": task, "seed": seed, "folder": str(out)}, None)
 
 
 def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
-    """Write the checkpoint folder `out`; models/NAME/TASK-SEED is where other commands find it as method NAME.
+    """Write the checkpoint folder `out`; models/NAME/TASK-SEED
+    is where other commands find it as method NAME.
 
     The projector comes from the folder's projector.safetensors, or from the aligned start if there is none.
 
@@ -86,12 +110,17 @@ def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
     projector = projector_of(folder, start, base, decoder.config.width)
     trained = sum(parameter.numel() for parameter in parameters.values())
     with replaced(out) as part:
-        checkpoint.write(part, tensors | {f"projector.{name}": tensor for name, tensor in projector.items()}, {
-            "method": out.absolute().parent.name, "attach": settings.title(), "task": task, "seed": 0, "step": 0,
-            "settings": settings.model_dump(), "params": fingerprint(settings.model_dump()), "base": base,
-            "trained_parameters": trained, "trained_share": trained / decoder.config.parameters,
-            "projector_parameters": sum(tensor.numel() for tensor in projector.values()),
-        })
+        checkpoint.write(
+            part,
+            tensors | {f"projector.{name}": tensor for name, tensor in projector.items()},
+            {
+                "method": out.absolute().parent.name, "attach": settings.title(), "task": task, "seed": 0,
+                "step": 0, "settings": settings.model_dump(), "params": fingerprint(settings.model_dump()),
+                "base": base, "trained_parameters": trained,
+                "trained_share": trained / decoder.config.parameters,
+                "projector_parameters": sum(tensor.numel() for tensor in projector.values()),
+            },
+        )
     output.emit({"method": settings.title(), "task": task, "folder": str(out), **settings.model_dump()}, None)
 
 
@@ -99,11 +128,17 @@ def exportable(method: str, root: Path, source: Path) -> None:
     """Raise InputError if PEFT has no form of a method, or for the repository's decoder."""
     if interface.method(method).PEFT is None:
         able = [name for name in interface.names() if interface.method(name).PEFT]
-        raise InputError(f"{source}: {method} has no form in Hugging Face's PEFT that computes the same; those that have one: "
-                         f"{', '.join(able)}")
+        raise InputError(
+            f"{source}: {method} has no form in Hugging Face's PEFT that computes the same; those that "
+            f"have one: "
+            f"{', '.join(able)}"
+        )
     if not read_config(root / DECODER / "config.json").rms:
-        raise InputError(f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is another; "
-                         "only Llama-style decoders are supported here")
+        raise InputError(
+            f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is "
+            f"another; "
+            "only Llama-style decoders are supported here"
+        )
 
 
 def settings_in(description: dict[str, Any], folder: Path) -> Method:
@@ -115,19 +150,25 @@ def settings_in(description: dict[str, Any], folder: Path) -> Method:
 def config_of(settings: Method, decoder: Path) -> dict[str, Any]:
     """Describe a method as PEFT does; `decoder` is the folder of its base."""
     form, theirs = settings.PEFT, {ours: name for name, ours in LINEARS.items()}
-    listed = {key: getattr(settings, sites) if isinstance(sites, str) else sites for key, sites in form.linears.items()}
+    listed = {
+        key: getattr(settings, sites) if isinstance(sites, str) else sites
+        for key, sites in form.linears.items()
+    }
     return {
-        "peft_type": form.type, "task_type": "CAUSAL_LM", "base_model_name_or_path": str(decoder), "inference_mode": True,
-        **form.fixed, **{key: getattr(settings, own) for key, own in form.fields.items()},
+        "peft_type": form.type, "task_type": "CAUSAL_LM", "base_model_name_or_path": str(decoder),
+        "inference_mode": True, **form.fixed,
+        **{key: getattr(settings, own) for key, own in form.fields.items()},
         **{key: [theirs[site] for site in sites] for key, sites in listed.items()},
     }
 
 
 def read_settings(folder: Path, root: Path) -> Method:
-    """Read which method a folder holds, with its settings; the learning rates are zero, since it was trained elsewhere.
+    """Read which method a folder holds, with its settings; the
+    learning rates are zero, since it was trained elsewhere.
 
     Raises:
-        InputError: it is no method that vltune has, or not on linears of this decoder; names the key and its value.
+        InputError: it is no method that vltune has, or not on
+            linears of this decoder; names the key and its value.
     """
     path = folder / "adapter_config.json"
     content = read_json(path)
@@ -136,14 +177,18 @@ def read_settings(folder: Path, root: Path) -> Method:
     cls = class_of(content, path)
     exportable(cls.title(), root, folder)
     check_keys(cls, content, path)
-    settings: dict[str, Any] = {own: float(content[key]) if cls.model_fields[own].annotation is float else content[key]
-                                for key, own in cls.PEFT.fields.items()}
+    settings: dict[str, Any] = {
+        own: float(content[key]) if cls.model_fields[own].annotation is float else content[key]
+        for key, own in cls.PEFT.fields.items()
+    }
     for key, sites in cls.PEFT.linears.items():
         listed = linears_in(content, key, path)
         if isinstance(sites, str):
             settings[sites] = listed
         elif listed != [site for site in LINEARS.values() if site in sites]:
-            raise InputError(f"{path}: {key} is {content[key]!r}; {cls.title()} is trained on {', '.join(sites)} here")
+            raise InputError(
+                f"{path}: {key} is {content[key]!r}; {cls.title()} is trained on {', '.join(sites)} here"
+            )
     return check(cls, cls.title(), settings | {"learning_rate": 0.0, "projector_learning_rate": 0.0}, path)
 
 
@@ -154,9 +199,15 @@ def class_of(content: dict[str, Any], path: Path) -> type[Method]:
     if not same:
         types = " or ".join(f"'{peft_type}'" for peft_type in dict.fromkeys(cls.PEFT.type for cls in able))
         raise InputError(f"{path}: peft_type is {content.get('peft_type')!r}, expected {types}")
-    wrong = [{key: content[key] for key, value in cls.PEFT.fixed.items()
-              if key in content and content[key] != value and not (value in OFF and content[key] in OFF)}
-             | {key: None for key, value in cls.PEFT.fixed.items() if key not in content and value not in OFF} for cls in same]
+    wrong = [
+        {
+            key: content[key]
+            for key, value in cls.PEFT.fixed.items()
+            if key in content and content[key] != value and not (value in OFF and content[key] in OFF)
+        }
+        | {key: None for key, value in cls.PEFT.fixed.items() if key not in content and value not in OFF}
+        for cls in same
+    ]
     for cls, keys in zip(same, wrong, strict=True):
         if not keys:
             return cls
@@ -173,13 +224,18 @@ def check_keys(cls: type[Method], content: dict[str, Any], path: Path) -> None:
     known = {*HARMLESS, *INITIAL, *form.fields, *form.fixed, *form.linears}
     used = [key for key, value in content.items() if key not in known and value not in OFF]
     if used:
-        raise InputError(f"{path}: {used[0]} = {content[used[0]]!r} is not supported; only the plain form of {cls.title()} is imported")
+        raise InputError(
+            f"{path}: {used[0]} = {content[used[0]]!r} is not supported; only the plain form of "
+            f"{cls.title()} is imported"
+        )
     for key, harmless in INITIAL.items():
         if content.get(key, True) not in harmless:
             raise InputError(f"{path}: {key} = {content[key]!r} changes the base, which cannot be imported")
     for key, own in form.fields.items():
         number = content[key]
-        if cls.model_fields[own].annotation is float and (isinstance(number, bool) or not isinstance(number, int | float)):
+        if cls.model_fields[own].annotation is float and (
+            isinstance(number, bool) or not isinstance(number, int | float)
+        ):
             raise InputError(f"{path}: {key} is {number!r}, expected a number")
 
 
@@ -214,7 +270,8 @@ def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) ->
 
 
 def peft_name(settings: Method, name: str) -> str:
-    """Give PEFT's name of a trained parameter: blocks.3.attention.q.a is ...layers.3.self_attn.q_proj.lora_A.weight."""
+    """Give PEFT's name of a trained parameter: blocks.3.attention.q.a is
+    ...layers.3.self_attn.q_proj.lora_A.weight."""
     parts = {ours: theirs for theirs, ours in PARTS.items()}
     site, _, last = name.rpartition(".")
     match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)

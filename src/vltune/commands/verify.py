@@ -40,14 +40,14 @@ class Difference:
 
 
 def main(root: Path, folder: Path | None) -> None:
-    """Clone HEAD, run `dvc repro` there from scratch, and compare the hashes in dvc.lock except those of
-    timings.
+    """Clone HEAD, run `dvc repro` there from scratch, and
+    compare the hashes in dvc.lock except those of timings.
 
     Args: folder, a new one for the clone, which is kept; None makes a temporary one.
 
     Raises:
-        InputError: `root` is not the root of a repository with a dvc.lock, the pipeline fails, or a hash
-            differs.
+        InputError: `root` is not the root of a repository with
+            a dvc.lock, the pipeline fails, or a hash differs.
     """
     if folder is not None:
         output.check_folder(folder)

@@ -28,20 +28,31 @@ def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def started(*words: str) -> subprocess.CompletedProcess:
     """Start it as a user does."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    return subprocess.run([sys.executable, "-m", "vltune.cli", *words], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "vltune.cli", *words], env=environment, capture_output=True, text=True,
+        check=False,
+    )
 
 
 def imported_by(module: str) -> set[str]:
     """The modules that are in memory when one has been imported."""
     asked = f"import sys; import {module}; print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    return set(subprocess.run([sys.executable, "-c", asked], env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", asked], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_help_lists_the_commands_and_is_quick() -> None:
     ended = started("--help")
     assert ended.returncode == 0
-    listed = [line.split()[0] for line in ended.stdout.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    listed = [
+        line.split()[0]
+        for line in ended.stdout.partition("Commands:")[2].splitlines()
+        if line.startswith("  ")
+    ]
     assert listed[:len(COMMANDS)] == list(COMMANDS)
     assert imported_by("vltune.cli").isdisjoint({"torch", "timm", "numpy", "pandas", "rich"})
 
@@ -55,7 +66,9 @@ def test_help_of_a_command_has_an_example(command: str, capsys: pytest.CaptureFi
 def test_captioning_imports_nothing_that_it_does_not_use() -> None:
     imported = imported_by("vltune.commands.caption")
     assert "timm" in imported
-    assert imported.isdisjoint({"onnx", "gguf", "pandas", "matplotlib", "dvc", "transformers", "peft", "scipy", "vltune.training"})
+    assert imported.isdisjoint(
+        {"onnx", "gguf", "pandas", "matplotlib", "dvc", "transformers", "peft", "scipy", "vltune.training"}
+    )
 
 
 def test_scoring_starts_without_torch() -> None:
@@ -110,7 +123,9 @@ def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
     (["score", "p.json", "a.json"], "p.json: no such file"),
     (["score", "p.json", "a.json", "params.yaml/x.json"], "x.json: cannot be written"),
 ])
-def test_wrong_input_is_named(words: list[str], message: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_input_is_named(
+    words: list[str], message: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(root)
     code, said = vltune(*words)
     assert code == 1
@@ -125,7 +140,9 @@ def test_an_unknown_option_and_a_missing_one_end_with_2(capsys: pytest.CaptureFi
     assert "--method" in capsys.readouterr().err
 
 
-def test_images_of_all_kinds_are_captioned(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_of_all_kinds_are_captioned(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "deep/out.json"
     assert vltune("caption", root / "photos", out, "--method", "adapter", "--root", root) == (0, "")
     captions = read_json(out)
@@ -140,7 +157,9 @@ def test_images_of_all_kinds_are_captioned(root: Path, tmp_path: Path, capsys: p
     assert wrote.err == ""
 
 
-def test_unreadable_images_are_reported_and_left_out(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_images_are_reported_and_left_out(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = repository.draw(tmp_path / "photos", "a.png", "z.png", "wide.png")
     (folder / "empty.jpg").touch()
     (folder / "cut.png").write_bytes((folder / "a.png").read_bytes()[:60])
@@ -150,15 +169,22 @@ def test_unreadable_images_are_reported_and_left_out(root: Path, tmp_path: Path,
     repository.Image.new("1", (200, 100)).save(folder / "wide.png")
     code, message = vltune("caption", folder, tmp_path / "out.json", "--method", "lora", "--root", root)
     assert code == 1
-    assert f"{folder}: 4 of 7 were left out, since their images cannot be read; the others are done" in message
+    assert (
+        f"{folder}: 4 of 7 were left out, since their images cannot be read; the others are done" in message
+    )
     assert list(read_json(tmp_path / "out.json")) == ["a", "without_ending", "z"]
     said = capsys.readouterr().err
     assert f"left out: {folder / 'empty.jpg'}: the file is empty (0 bytes)\n" in said
     assert f"left out: {folder / 'text.jpeg'}: UnidentifiedImageError: cannot identify image file" in said
     assert f"left out: {folder / 'cut.png'}: " in said
-    assert f"left out: {folder / 'wide.png'}: 200 x 100 pixels are more than preprocess.pixel_limit = 10000" in said
+    assert (
+        f"left out: {folder / 'wide.png'}: 200 x 100 pixels are more than preprocess.pixel_limit = 10000"
+        in said
+    )
     assert "notes.txt" not in said
-    code, message = vltune("caption", folder / "empty.jpg", tmp_path / "none.json", "--method", "lora", "--root", root)
+    code, message = vltune(
+        "caption", folder / "empty.jpg", tmp_path / "none.json", "--method", "lora", "--root", root
+    )
     assert code == 1
     assert "the file is empty (0 bytes)" in capsys.readouterr().err
     assert not (tmp_path / "none.json").exists()
@@ -166,10 +192,15 @@ def test_unreadable_images_are_reported_and_left_out(root: Path, tmp_path: Path,
 
 def test_folders_without_images_and_with_twins_are_named(root: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    assert vltune("caption", tmp_path, "--method", "lora", "--root", root) == (1, f"error: {tmp_path}: no images in it; found notes.txt")
+    assert vltune("caption", tmp_path, "--method", "lora", "--root", root) == (
+        1, f"error: {tmp_path}: no images in it; found notes.txt",
+    )
     folder = repository.draw(tmp_path / "photos", "a.png", "a.jpg")
     assert vltune("caption", folder, "--method", "lora", "--root", root) == (
-        1, f"error: {folder / 'a.jpg'} and {folder / 'a.png'} have the same name without their extensions, 'a': rename one of them")
+        1,
+        f"error: {folder / 'a.jpg'} and {folder / 'a.png'} have the same name without their extensions, "
+        f"'a': rename one of them",
+    )
 
 
 def test_ctrl_c_leaves_what_is_done(
@@ -192,16 +223,22 @@ def test_ctrl_c_leaves_what_is_done(
     assert vltune("caption", root / "photos", tmp_path / "c.json", *given) == (130, "")
     assert list(read_json(tmp_path / "c.json")) == ["a", "b", "c", "d"]  # two batches of two
     assert f"stopped: 4 done, in {tmp_path / 'c.json'}\ninterrupted\n" in capsys.readouterr().err
-    file = repository.questions(tmp_path / "q.json", *[(i, letter, "what is it?") for i, letter in enumerate("abcde")])
+    file = repository.questions(
+        tmp_path / "q.json", *[(i, letter, "what is it?") for i, letter in enumerate("abcde")]
+    )
     monkeypatch.setattr(answer, "generate_answers", third_time(answer.generate_answers))
-    assert vltune("answer", "--questions", file, tmp_path / "a.json", "--images", root / "photos", *given) == (130, "")
+    assert vltune(
+        "answer", "--questions", file, tmp_path / "a.json", "--images", root / "photos", *given
+    ) == (130, "")
     assert [row["question_id"] for row in read_json(tmp_path / "a.json")] == [0, 1, 2, 3]
     monkeypatch.setattr(caption, "generate_captions", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     assert vltune("caption", root / "photos", tmp_path / "none.json", *given) == (130, "")
     assert not (tmp_path / "none.json").exists()
 
 
-def test_answers_to_a_question_and_to_a_file_agree(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_answers_to_a_question_and_to_a_file_agree(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = repository.draw(tmp_path / "photos", "COCO_val_000000000012.png", "000034.png", "x.png")
     names = [{"id": 9, "file_name": "x.png"}]
     rows = [(1, 12, "What is  it?"), (2, 34, "How many?"), (5, 9, "Where is it?"), (3, 12, "How many?")]
@@ -212,12 +249,16 @@ def test_answers_to_a_question_and_to_a_file_agree(root: Path, tmp_path: Path, c
     assert sorted(answers) == [1, 2, 3, 5]
     assert len(set(answers.values())) > 1
     capsys.readouterr()
-    assert vltune("answer", folder / "x.png", "Where  is it?", "--method", "adapter", "--root", root) == (0, "")
+    assert vltune("answer", folder / "x.png", "Where  is it?", "--method", "adapter", "--root", root) == (
+        0, "",
+    )
     assert capsys.readouterr().out == f"{answers[5]}\n"
     (folder / "x.png").write_bytes(b"")
     code, message = vltune("answer", "--questions", file, tmp_path / "rest.json", *given)
     assert (code, "1 of 4 were left out" in message) == (1, True)
-    assert {row["question_id"]: row["answer"] for row in read_json(tmp_path / "rest.json")} == {i: answers[i] for i in (1, 2, 3)}
+    assert {row["question_id"]: row["answer"] for row in read_json(tmp_path / "rest.json")} == {
+        i: answers[i] for i in (1, 2, 3)
+    }
     assert vltune("answer", folder / "x.png", "Where?", "--method", "adapter", "--root", root) == (
         1, f"error: {folder / 'x.png'}: cannot be read as an image")
 
@@ -236,7 +277,10 @@ def test_answers_to_a_question_and_to_a_file_agree(root: Path, tmp_path: Path, c
 ])
 def test_wrong_question_files_are_named(content: object, message: str, root: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "q.json", content)
-    code, said = vltune("answer", "--questions", tmp_path / "q.json", "--images", root / "photos", "--method", "lora", "--root", root)
+    code, said = vltune(
+        "answer", "--questions", tmp_path / "q.json", "--images", root / "photos", "--method", "lora",
+        "--root", root,
+    )
     assert code == 1
     assert message in said
 

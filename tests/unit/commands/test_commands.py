@@ -24,8 +24,13 @@ from vltune.pipeline.questions import Answered, Question, write_questions
 from vltune.pipeline.records import Caption, Captions, Image, Prediction, read_captions, write_captions
 
 SAID = {"003": "A red tent.", "001": "two dogs", "002": ""}
-TRUE = {"003": ["a red tent", "the tent is red"], "001": ["two dogs", "dogs on a field"], "002": ["a blue car", "one car"]}
-GIVEN = [(11, 1, "count", "number", "2"), (12, 1, "colour", "other", "red"), (13, 2, "existence", "yes/no", "yes")]
+TRUE = {
+    "003": ["a red tent", "the tent is red"], "001": ["two dogs", "dogs on a field"],
+    "002": ["a blue car", "one car"],
+}
+GIVEN = [
+    (11, 1, "count", "number", "2"), (12, 1, "colour", "other", "red"), (13, 2, "existence", "yes/no", "yes"),
+]
 ANSWERS = {11: "two", 12: "blue", 13: "Yes"}
 
 
@@ -39,7 +44,10 @@ def captions(tmp_path: Path) -> Path:
     """COCO captions of three images, in a folder of images."""
     pictures = [Image(int(name), f"val/{name}.png") for name in TRUE]
     texts = [(int(name), text) for name, group in TRUE.items() for text in group]
-    write_captions(tmp_path / "captions.json", Captions(pictures, [Caption(i, image, text) for i, (image, text) in enumerate(texts)]), {})
+    write_captions(
+        tmp_path / "captions.json",
+        Captions(pictures, [Caption(i, image, text) for i, (image, text) in enumerate(texts)]), {},
+    )
     repository.draw(tmp_path / "images/val", *(f"{name}.png" for name in TRUE))
     return tmp_path / "captions.json"
 
@@ -47,7 +55,10 @@ def captions(tmp_path: Path) -> Path:
 @pytest.fixture
 def annotations(tmp_path: Path) -> Path:
     """VQAv2 annotations of three questions about two images."""
-    found = [Question(number, image, "?", kind, answer_type, ten(answer)) for number, image, kind, answer_type, answer in GIVEN]
+    found = [
+        Question(number, image, "?", kind, answer_type, ten(answer))
+        for number, image, kind, answer_type, answer in GIVEN
+    ]
     write_questions(tmp_path / "questions.json", tmp_path / "answers.json", found, {})
     repository.draw(tmp_path / "images", "01.png", "02.png")
     return tmp_path / "answers.json"
@@ -67,7 +78,9 @@ def settings(root: Path) -> Evaluate:
     [{"image_id": int(name), "caption": text} for name, text in SAID.items()],
 ], ids=["stems", "names", "paths", "coco"])
 def test_captions_are_read_in_every_form(captions: Path, said: object) -> None:
-    assert score.caption_of(captions, said, read_captions(captions)) == {int(name): text for name, text in SAID.items()}
+    assert score.caption_of(captions, said, read_captions(captions)) == {
+        int(name): text for name, text in SAID.items()
+    }
 
 
 def test_captions_are_scored_as_the_pipeline_does(root: Path, captions: Path, tmp_path: Path) -> None:
@@ -79,27 +92,40 @@ def test_captions_are_scored_as_the_pipeline_does(root: Path, captions: Path, tm
     assert found["images"] == 3
     assert found["metrics"] == expected["metrics"]
     assert set(found["metrics"]["CIDEr"]) == {"value", "low", "high"}
-    assert found["diversity"] == {key: value for key, value in expected["diversity"].items() if key != "novel_share"}
+    assert found["diversity"] == {
+        key: value for key, value in expected["diversity"].items() if key != "novel_share"
+    }
 
 
 def test_a_name_of_two_images_is_named(tmp_path: Path) -> None:
     twins = Captions([Image(1, "a/x.png"), Image(2, "b/x.png")], [Caption(1, 1, "one"), Caption(2, 2, "two")])
     assert score.caption_of(tmp_path, {"a/x.png": "one", "b/x.png": "two"}, twins) == {1: "one", 2: "two"}
-    with pytest.raises(InputError, match="'x' may be image 1 or 2; give longer names, or COCO's result format"):
+    with pytest.raises(
+        InputError, match="'x' may be image 1 or 2; give longer names, or COCO's result format"
+    ):
         score.caption_of(tmp_path, {"x": "one"}, twins)
     with pytest.raises(InputError, match="id 1 stands 2 times in predictions"):
-        score.caption_of(tmp_path, {"x": "one", "x.png": "one"}, Captions(twins.images[:1], twins.captions[:1]))
+        score.caption_of(
+            tmp_path, {"x": "one", "x.png": "one"}, Captions(twins.images[:1], twins.captions[:1])
+        )
 
 
-def test_answers_are_scored_as_the_pipeline_does(root: Path, annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_json(tmp_path / "p.json", [{"question_id": number, "answer": text} for number, text in ANSWERS.items()])
+def test_answers_are_scored_as_the_pipeline_does(
+    root: Path, annotations: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(
+        tmp_path / "p.json", [{"question_id": number, "answer": text} for number, text in ANSWERS.items()]
+    )
     score.main(tmp_path / "p.json", annotations, annotations.parent / "images", None, root)
     found = json.loads(capsys.readouterr().out)
     rows = [Answered(number, image, "", "?", kind, answer_type, ANSWERS[number], "", "", ten(answer))
             for number, image, kind, answer_type, answer in GIVEN]
     known = [Question(1, 1, "?", "count", "number", ["2"])]
     expected, _ = vqa.score(rows, known, settings(root))
-    assert found == {"questions": 3, "images": 2, "metrics": expected["metrics"], "question_types": expected["question_types"]}
+    assert found == {
+        "questions": 3, "images": 2, "metrics": expected["metrics"],
+        "question_types": expected["question_types"],
+    }
     assert found["metrics"]["other"]["value"] == 0.0
 
 
@@ -115,7 +141,9 @@ def test_answers_are_scored_as_the_pipeline_does(root: Path, annotations: Path, 
     ([{"image_id": 1, "caption": "a"}] * 2, "id 1 stands 2 times in predictions"),
     ([{"question_id": 1, "answer": "a"}], r"captions\.json: annotations\[0\] has no 'question_id'"),
 ])
-def test_captions_that_do_not_match_are_named(root: Path, captions: Path, tmp_path: Path, said: object, message: str) -> None:
+def test_captions_that_do_not_match_are_named(
+    root: Path, captions: Path, tmp_path: Path, said: object, message: str
+) -> None:
     write_json(tmp_path / "p.json", said)
     with pytest.raises(InputError, match=message):
         score.main(tmp_path / "p.json", captions, None, None, root)
@@ -127,8 +155,13 @@ def test_captions_that_do_not_match_are_named(root: Path, captions: Path, tmp_pa
     (lambda rows: [*rows[1:], {"question_id": 11, "answer": None}], "the answer of 11 must be text, found None"),
     (lambda rows: rows * 2, "id 11 stands 2 times"),
 ])
-def test_answers_that_do_not_match_are_named(root: Path, annotations: Path, tmp_path: Path, change, message: str) -> None:
-    write_json(tmp_path / "p.json", change([{"question_id": number, "answer": text} for number, text in ANSWERS.items()]))
+def test_answers_that_do_not_match_are_named(
+    root: Path, annotations: Path, tmp_path: Path, change, message: str
+) -> None:
+    write_json(
+        tmp_path / "p.json",
+        change([{"question_id": number, "answer": text} for number, text in ANSWERS.items()]),
+    )
     with pytest.raises(InputError, match=message):
         score.main(tmp_path / "p.json", annotations, None, None, root)
 
@@ -137,7 +170,9 @@ def test_annotations_without_answers_and_images_that_are_not_there_are_named(
     root: Path, captions: Path, annotations: Path, tmp_path: Path
 ) -> None:
     write_json(tmp_path / "p.json", SAID)
-    write_json(tmp_path / "a.json", [{"question_id": number, "answer": text} for number, text in ANSWERS.items()])
+    write_json(
+        tmp_path / "a.json", [{"question_id": number, "answer": text} for number, text in ANSWERS.items()]
+    )
     (tmp_path / "images/val/002.png").unlink()
     with pytest.raises(InputError, match=r"1 of 3 images of .*captions\.json are not there: val/002\.png"):
         score.main(tmp_path / "p.json", captions, tmp_path / "images", None, root)
@@ -147,7 +182,9 @@ def test_annotations_without_answers_and_images_that_are_not_there_are_named(
     content = read_json(annotations)
     content["annotations"][1]["answers"] = []
     write_json(annotations, content)
-    with pytest.raises(InputError, match=r"annotations\[1\] \(id 12\): expected a list of at least one answer, found \[\]"):
+    with pytest.raises(
+        InputError, match=r"annotations\[1\] \(id 12\): expected a list of at least one answer, found \[\]"
+    ):
         score.main(tmp_path / "a.json", annotations, None, None, root)
     write_json(annotations, {"annotations": []})
     with pytest.raises(InputError, match="expected VQAv2 annotations"):
@@ -161,20 +198,26 @@ def test_images_are_found_by_list_name_and_number(tmp_path: Path) -> None:
     assert {key: path.name for key, path in found.items()} == {
         42: "COCO_val2014_000000000042.jpg", 7: "7.png", "abc": "abc.png", "x": "odd.png"}
     repository.draw(folder, "other_42.png")
-    with pytest.raises(InputError, match=r"COCO_val2014_000000000042\.jpg and .*other_42\.png both fit image 42"):
+    with pytest.raises(
+        InputError, match=r"COCO_val2014_000000000042\.jpg and .*other_42\.png both fit image 42"
+    ):
         images.by_id(folder, [42], {})
     with pytest.raises(InputError, match="nowhere: no such folder"):
         images.by_id(tmp_path / "nowhere", [1], {})
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_merged_decoder_computes_the_same(root: Path, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_merged_decoder_computes_the_same(
+    root: Path, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     merge.main(tmp_path / "merged", method, "caption", 0, root)
     said = json.loads(capsys.readouterr().out)
     assert said["precision"] == "float32"
     assert 0 <= said["largest_logit_difference"] < 1e-4 * said["largest_logit"]
     assert {file.name for file in (tmp_path / "merged").iterdir()} == {
-        "model.safetensors", "projector.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"}
+        "model.safetensors", "projector.safetensors", "config.json", "tokenizer.json",
+        "tokenizer_config.json",
+    }
     vlm = inference.Base(root, "float32").vlm(method, "caption", 0)
     expected = merge.logits(vlm)
     vlm.decoder = load_decoder(tmp_path / "merged")  # it is a base like any other
@@ -188,8 +231,10 @@ def test_a_merged_decoder_computes_the_same(root: Path, tmp_path: Path, method: 
 def test_names_of_gpt2_go_there_and_back() -> None:
     from vltune.model.decoder import Decoder, DecoderConfig
 
-    shape = DecoderConfig(vocabulary=9, width=8, layers=2, heads=2, kv_heads=2, head_dim=4, mlp_width=12, norm_epsilon=1e-5, positions=5,
-                  rope_base=None, gated=False, rms=False, bias=True)
+    shape = DecoderConfig(
+        vocabulary=9, width=8, layers=2, heads=2, kv_heads=2, head_dim=4, mlp_width=12, norm_epsilon=1e-5,
+        positions=5, rope_base=None, gated=False, rms=False, bias=True,
+    )
     tensors = {name: torch.randn(one.shape) for name, one in Decoder(shape).state_dict().items()}
     theirs = gpt2.to_hugging_face(tensors)
     assert theirs["transformer.h.1.attn.c_attn.weight"].shape == (8, 24)
@@ -201,23 +246,34 @@ def test_names_of_gpt2_go_there_and_back() -> None:
 def test_what_was_exported_can_be_imported(root: Path, tmp_path: Path) -> None:
     peft.export(tmp_path / "peft", "lora", "caption", 0, root)
     peft.import_folder(tmp_path / "peft", root / "models/again/caption-0", "caption", root)
-    first, second = (read_tensors(root / "models" / name / "caption-0/model.safetensors") for name in ("lora", "again"))
+    first, second = (
+        read_tensors(root / "models" / name / "caption-0/model.safetensors") for name in ("lora", "again")
+    )
     assert first.keys() == second.keys()
     assert all(torch.equal(one, second[name]) for name, one in first.items())
     base = inference.Base(root, "float32")
-    assert torch.equal(merge.logits(base.vlm("again", "caption", 0)), merge.logits(base.vlm("lora", "caption", 0)))
+    assert torch.equal(
+        merge.logits(base.vlm("again", "caption", 0)), merge.logits(base.vlm("lora", "caption", 0))
+    )
     description = read_json(root / "models/again/caption-0/checkpoint.json")
     assert description["method"] == "again"
-    assert description["trained_parameters"] == sum(one.numel() for name, one in first.items() if name.startswith("decoder."))
+    assert description["trained_parameters"] == sum(
+        one.numel() for name, one in first.items() if name.startswith("decoder.")
+    )
 
 
-def test_without_a_connector_that_of_the_start_is_taken(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_connector_that_of_the_start_is_taken(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     peft.export(tmp_path / "peft", "lora", "vqa", 0, root)
     (tmp_path / "peft/projector.safetensors").unlink()
     (tmp_path / "peft/checkpoint.json").unlink()
     peft.import_folder(tmp_path / "peft", tmp_path / "out", "vqa", root)
     assert "has no projector.safetensors: the projector of " in capsys.readouterr().err
-    start, out = read_tensors(root / "models/aligned/vqa-0/model.safetensors"), read_tensors(tmp_path / "out/model.safetensors")
+    start, out = (
+        read_tensors(root / "models/aligned/vqa-0/model.safetensors"),
+        read_tensors(tmp_path / "out/model.safetensors"),
+    )
     assert all(torch.equal(one, out[name]) for name, one in start.items())
 
 
@@ -257,17 +313,23 @@ def test_missing_files_keys_and_another_base_are_named(root: Path, tmp_path: Pat
             peft.import_folder(folder, tmp_path / "out", "caption", root)
 
     description, adapter = read_json(folder / "checkpoint.json"), read_json(folder / "adapter_config.json")
-    write_json(folder / "checkpoint.json", description | {"base": description["base"] | {"decoder": "1" * 64}})
+    write_json(
+        folder / "checkpoint.json", description | {"base": description["base"] | {"decoder": "1" * 64}}
+    )
     refused("made for another base: decoder was '1{64}'")
     write_json(folder / "checkpoint.json", description)
-    write_json(folder / "adapter_config.json", {key: value for key, value in adapter.items() if key != "lora_alpha"})
+    write_json(
+        folder / "adapter_config.json", {key: value for key, value in adapter.items() if key != "lora_alpha"}
+    )
     refused(r"adapter_config\.json: key 'lora_alpha' is missing")
     write_json(folder / "adapter_config.json", [adapter])
     refused("expected an object, found list")
     write_json(folder / "adapter_config.json", adapter)
     tensors = read_tensors(folder / "projector.safetensors")
     from safetensors.torch import save_file
-    save_file({name: one for name, one in tensors.items() if name != "position"}, folder / "projector.safetensors")
+    save_file(
+        {name: one for name, one in tensors.items() if name != "position"}, folder / "projector.safetensors"
+    )
     refused(r"projector\.safetensors: tensor position is missing")
     (folder / "adapter_model.safetensors").write_bytes(b"cut")
     refused(r"adapter_model\.safetensors: cannot be read as weights")
@@ -276,7 +338,12 @@ def test_missing_files_keys_and_another_base_are_named(root: Path, tmp_path: Pat
 
 
 def test_a_decoder_of_gpt2_cannot_be_exported(tmp_path: Path) -> None:
-    write_json(tmp_path / DECODER / "config.json", {
-        "model_type": "gpt2", "vocab_size": 9, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 5, "layer_norm_epsilon": 1e-5})
+    write_json(
+        tmp_path / DECODER / "config.json",
+        {
+            "model_type": "gpt2", "vocab_size": 9, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 5,
+            "layer_norm_epsilon": 1e-5,
+        },
+    )
     with pytest.raises(InputError, match="only Llama-style decoders are supported here"):
         peft.exportable("lora", tmp_path, tmp_path)

@@ -53,8 +53,11 @@ def test_cmyk(tmp_path: Path, picture: Image.Image) -> None:
 @pytest.mark.parametrize("mode", ["L", "1", "I;16", "F", "LA"])
 def test_grey(tmp_path: Path, mode: str) -> None:
     grey = np.tile(np.linspace(0, 255, 64, dtype=np.float32), (32, 1))
-    image = Image.fromarray((grey * 257).astype(np.uint16)) if mode == "I;16" else Image.fromarray(grey).convert(
-        mode if mode in ("F", "L") else "L")
+    image = (
+        Image.fromarray((grey * 257).astype(np.uint16))
+        if mode == "I;16"
+        else Image.fromarray(grey).convert(mode if mode in ("F", "L") else "L")
+    )
     image = image.convert(mode) if mode in ("1", "LA") else image
     name = "grey.tiff" if mode == "F" else "grey.png"
     image.save(tmp_path / name)
@@ -79,7 +82,10 @@ def test_transparent_is_laid_on_white(tmp_path: Path) -> None:
 
 
 def test_the_first_frame_of_an_animation(tmp_path: Path, picture: Image.Image) -> None:
-    picture.save(tmp_path / "moving.gif", save_all=True, append_images=[Image.new("RGB", (64, 32), "white")], duration=100)
+    picture.save(
+        tmp_path / "moving.gif", save_all=True, append_images=[Image.new("RGB", (64, 32), "white")],
+        duration=100,
+    )
     left, _ = sides(read_image(tmp_path / "moving.gif", 28, 10_000))
     assert left[0] > 150 > 80 > left[2]
 
@@ -117,7 +123,10 @@ def encode(pixels: np.ndarray) -> np.ndarray:
 
 def cached(folder: Path, names: list[str], share: float) -> dict[str, str]:
     images = [Record(i, name) for i, name in enumerate(names)]
-    return cache_split(images, folder, folder / "features", "train", lambda path: read_image(path, 28, 10_000), encode, (1, 3), 2, share)
+    return cache_split(
+        images, folder, folder / "features", "train", lambda path: read_image(path, 28, 10_000), encode,
+        (1, 3), 2, share,
+    )
 
 
 def test_unreadable_images_are_left_out_and_named(tmp_path: Path, picture: Image.Image) -> None:
@@ -135,7 +144,9 @@ def test_unreadable_images_are_left_out_and_named(tmp_path: Path, picture: Image
 
 def test_too_many_unreadable_images_end_the_stage(tmp_path: Path, picture: Image.Image) -> None:
     picture.save(tmp_path / "0.png")
-    with pytest.raises(InputError, match=r"max_unreadable_share = 0\.4 allows 1 of 3; the first is 1\.png: FileNotFoundError"):
+    with pytest.raises(
+        InputError, match=r"max_unreadable_share = 0\.4 allows 1 of 3; the first is 1\.png: FileNotFoundError"
+    ):
         cached(tmp_path, ["0.png", "1.png", "2.png"], 0.4)
 
 

@@ -47,7 +47,9 @@ def test_one_base_serves_all_runs_and_stays_as_it_is(root: Path, monkeypatch: py
     for run in runs:  # back and forth, and as if each had been loaded alone
         assert torch.equal(logits(base.vlm(*run)), said[run])
         folder = inference.find(root, *run)
-        alone = checkpoint.load(folder, root / DECODER, read_json(folder / "checkpoint.json")["base"], torch.float32)
+        alone = checkpoint.load(
+            folder, root / DECODER, read_json(folder / "checkpoint.json")["base"], torch.float32
+        )
         assert torch.equal(logits(alone), said[run])
     assert read == [root / DECODER]
     assert list(base.decoder.state_dict()) == list(before)
@@ -65,9 +67,12 @@ def test_a_model_reads_each_file_of_weights_once(root: Path, monkeypatch: pytest
 def test_shared_tensors_take_no_memory_of_their_own(root: Path) -> None:
     base = inference.Base(root, "float32")
     of_base = {one.data_ptr() for one in base.decoder.parameters()}
-    shared = {method: sum(one.data_ptr() in of_base for one in base.vlm(method, "caption", 0).decoder.parameters())
-              for method in interface.names()}
-    own = {"full": len(of_base), "norm": 2 * base.decoder.config.layers}  # these two train tensors of the base itself
+    shared = {
+        method: sum(one.data_ptr() in of_base for one in base.vlm(method, "caption", 0).decoder.parameters())
+        for method in interface.names()
+    }
+    # these two train tensors of the base itself
+    own = {"full": len(of_base), "norm": 2 * base.decoder.config.layers}
     assert shared == {name: len(of_base) - own.get(name, 0) for name in interface.names()}
 
 
@@ -116,7 +121,13 @@ def test_another_decoder_and_another_encoder_are_named(tiny: Path, tmp_path: Pat
     write_json(path, content | {"base": content["base"] | {"decoder": "0" * 64}})
     with pytest.raises(InputError, match=r"made for another base: decoder was '0{64}'"):
         inference.Base(root, "float32").vlm("lora", "caption", 0)
-    write_json(path, content | {"base": content["base"] | {"features": content["base"]["features"] | {"weights_sha256": "1" * 64}}})
+    write_json(
+        path,
+        content
+        | {
+            "base": content["base"] | {"features": content["base"]["features"] | {"weights_sha256": "1" * 64}}
+        },
+    )
     with pytest.raises(InputError, match=r"trained with another encoder: weights_sha256 was '1{64}'"):
         inference.FeatureExtractor(root, path.parent)
     write_json(path, {"attach": "lora"})

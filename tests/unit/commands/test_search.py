@@ -26,15 +26,29 @@ TABLE = Path("results/search.csv")
 
 @pytest.mark.parametrize("losses", [[3.0], [2.0, 1.0], [4.0, 1.5, 1.5, 9.0]])
 def test_best_of_k_is_the_mean_of_all_draws(losses: list[float]) -> None:
-    expected = [statistics.mean(min(draw) for draw in itertools.product(losses, repeat=k)) for k in range(1, len(losses) + 1)]
+    expected = [
+        statistics.mean(min(draw) for draw in itertools.product(losses, repeat=k))
+        for k in range(1, len(losses) + 1)
+    ]
     assert best_of_k(losses) == pytest.approx(expected)
 
 
 def test_every_method_is_searched_over_the_same_factor() -> None:
-    factors = {round(one.high / one.low, 9) for name in interface.names() for one in interface.searchable(interface.method(name)).values()}
+    factors = {
+        round(one.high / one.low, 9)
+        for name in interface.names()
+        for one in interface.searchable(interface.method(name)).values()
+    }
     assert len(factors) == 1
-    assert all(set(interface.searchable(interface.method(name))) <= set(read(ROOT / "params.yaml")[name]) for name in interface.names())
-    assert all("learning_rate" in interface.searchable(interface.method(name)) for name in interface.names() if name != "connector")
+    assert all(
+        set(interface.searchable(interface.method(name))) <= set(read(ROOT / "params.yaml")[name])
+        for name in interface.names()
+    )
+    assert all(
+        "learning_rate" in interface.searchable(interface.method(name))
+        for name in interface.names()
+        if name != "connector"
+    )
 
 
 def test_draws_lie_in_their_ranges_at_the_same_place_and_depend_on_the_number_alone() -> None:
@@ -67,16 +81,27 @@ def run(trials: int, *methods: str, steps: int = 2, seed: int = 0, write: bool =
 
 
 def files(root: Path) -> dict[Path, float]:
-    return {file: file.stat().st_mtime_ns for file in root.rglob("*") if file.is_file() and "results" not in file.parts}
+    return {
+        file: file.stat().st_mtime_ns
+        for file in root.rglob("*")
+        if file.is_file() and "results" not in file.parts
+    }
 
 
-def test_trials_are_equal_recorded_and_leave_the_pipeline_alone(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trials_are_equal_recorded_and_leave_the_pipeline_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = files(project)
     rows = run(2, "lora", "connector")
-    assert [(row["trial"], row["method"]) for row in rows] == [(0, "lora"), (0, "connector"), (1, "lora"), (1, "connector")]
+    assert [(row["trial"], row["method"]) for row in rows] == [
+        (0, "lora"), (0, "connector"), (1, "lora"), (1, "connector"),
+    ]
     assert files(project) == before
     header = TABLE.read_text().splitlines()[0]
-    assert header == "method,task,trial,learning_rate,projector_learning_rate,steps,seed,val_loss,seconds,note,conditions"
+    assert (
+        header
+        == "method,task,trial,learning_rate,projector_learning_rate,steps,seed,val_loss,seconds,note,conditions"
+    )
     assert "learning_rate" not in rows[1]
     for row in rows:
         assert search.draw(row["method"], row["trial"], 0).items() <= row.items()
@@ -91,18 +116,24 @@ def test_trials_are_equal_recorded_and_leave_the_pipeline_alone(project: Path, c
     assert '"val_loss"' in capsys.readouterr().out
 
 
-def test_finished_trials_are_not_repeated_and_more_are_added(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_trials_are_not_repeated_and_more_are_added(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert project
     attempted = []
     attempt = search.attempt
-    monkeypatch.setattr(search, "attempt", lambda method, *given: attempted.append(method) or attempt(method, *given))
+    monkeypatch.setattr(
+        search, "attempt", lambda method, *given: attempted.append(method) or attempt(method, *given)
+    )
     first = run(1, "lora")
     assert run(1, "lora") == first
     assert attempted == ["lora"]
     assert run(2, "lora", "adapter")[:1] == first
     assert attempted == ["lora", "adapter", "lora", "adapter"]
     run(3, "lora")
-    assert {one["method"]: one["trials"] for one in read_json(TABLE.with_suffix(".json"))} == {"lora": 2, "adapter": 2}
+    assert {one["method"]: one["trials"] for one in read_json(TABLE.with_suffix(".json"))} == {
+        "lora": 2, "adapter": 2,
+    }
 
 
 def test_ctrl_c_keeps_what_is_done(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +152,8 @@ def test_ctrl_c_keeps_what_is_done(project: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_best_goes_into_params_and_nothing_else_changes(project: Path) -> None:
-    text = re.sub(r"(learning_rate: )0\.0*[1-9]\d*", r"\g<1>0.001", Path("params.yaml").read_text())  # what no trial has
+    # what no trial has
+    text = re.sub(r"(learning_rate: )0\.0*[1-9]\d*", r"\g<1>0.001", Path("params.yaml").read_text())
     Path("params.yaml").write_text(text)
     before = text.splitlines()
     run(2, "lora", write=True)
@@ -150,7 +182,9 @@ def test_a_trial_that_diverges_counts_as_a_guess(project: Path, monkeypatch: pyt
 def test_trials_of_another_kind_are_not_mixed(project: Path) -> None:
     assert project
     run(1, "lora")
-    message = r"results/search\.csv: holds trials of lora caption of 2 steps and seed 0, made with other steps"
+    message = (
+        r"results/search\.csv: holds trials of lora caption of 2 steps and seed 0, made with other steps"
+    )
     for change in ({"steps": 3}, {"seed": 1}):
         with pytest.raises(InputError, match=message):
             run(1, "lora", **change)
@@ -180,5 +214,7 @@ def test_wrong_input_is_named(project: Path) -> None:
         run(1, "lora")
     TABLE.unlink()
     shutil.rmtree(project / "models/aligned")
-    with pytest.raises(InputError, match=r"aligned/caption-0/checkpoint\.json: no such file; make it with `dvc repro align`"):
+    with pytest.raises(
+        InputError, match=r"aligned/caption-0/checkpoint\.json: no such file; make it with `dvc repro align`"
+    ):
         run(1, "lora")

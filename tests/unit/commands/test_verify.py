@@ -1,4 +1,5 @@
-"""What differs between two locks, and what is said about it; the pipeline's test makes a whole graph again."""
+"""What differs between two locks, and what is said about it; the pipeline's test makes a whole graph
+again."""
 
 from __future__ import annotations
 
@@ -22,28 +23,42 @@ def lock(**changed: str) -> dict:
     def files(*paths: str) -> list[dict]:
         return [{"path": path, "md5": changed.get(path, path)} for path in paths]
 
-    return {"fetch": {"deps": files("stages/fetch.py"), "outs": files("data/raw")},
-            "train_lora@caption-0": {"deps": files("data/raw"), "outs": files("models/lora", "data/resources/lora/caption-0.json")},
-            "report": {"deps": files("data/resources"), "outs": files("metrics/comparison.csv", "metrics/resources.csv")}}
+    return {
+        "fetch": {"deps": files("stages/fetch.py"), "outs": files("data/raw")},
+        "train_lora@caption-0": {
+            "deps": files("data/raw"), "outs": files("models/lora", "data/resources/lora/caption-0.json"),
+        },
+        "report": {
+            "deps": files("data/resources"), "outs": files("metrics/comparison.csv", "metrics/resources.csv"),
+        },
+    }
 
 
 def test_timings_are_not_compared() -> None:
-    assert {path for _, path in verify.hashes(lock())} == {"stages/fetch.py", "data/raw", "models/lora", "metrics/comparison.csv"}
-    other = lock(**{"data/resources": "x", "data/resources/lora/caption-0.json": "x", "metrics/resources.csv": "x"})
+    assert {path for _, path in verify.hashes(lock())} == {
+        "stages/fetch.py", "data/raw", "models/lora", "metrics/comparison.csv",
+    }
+    other = lock(
+        **{"data/resources": "x", "data/resources/lora/caption-0.json": "x", "metrics/resources.csv": "x"}
+    )
     assert verify.differences(lock(), other, ORDER) == []
 
 
 def test_differences_come_in_the_order_of_the_pipeline_and_once() -> None:
     found = verify.differences(lock(), lock(**{"metrics/comparison.csv": "y", "data/raw": "x"}), ORDER)
     assert [(one.stage, one.path, one.committed, one.here) for one in found] == [
-        ("fetch", "data/raw", "data/raw", "x"), ("report", "metrics/comparison.csv", "metrics/comparison.csv", "y")]
+        ("fetch", "data/raw", "data/raw", "x"),
+        ("report", "metrics/comparison.csv", "metrics/comparison.csv", "y"),
+    ]
     assert str(found[0]) == "  fetch: data/raw: committed data/raw, here x"
 
 
 def test_stages_of_one_side_alone() -> None:
     short = {name: one for name, one in lock().items() if name != "report"}
     assert verify.differences(lock(), short, ORDER) == []
-    assert [(one.path, one.committed) for one in verify.differences(short, lock(), ORDER)] == [("metrics/comparison.csv", None)]
+    assert [(one.path, one.committed) for one in verify.differences(short, lock(), ORDER)] == [
+        ("metrics/comparison.csv", None)
+    ]
 
 
 @pytest.mark.parametrize(("changed", "before", "after", "said"), [
@@ -56,7 +71,9 @@ def test_stages_of_one_side_alone() -> None:
     ("stages/fetch.py", [HERE], [HERE | {"threads": 1}], r"dvc.lock was made with other code (stages/fetch.py); run `dvc repro`"),
 ])
 def test_the_likely_cause(changed: str, before: list, after: list, said: str) -> None:
-    assert verify.cause(verify.differences(lock(), lock(**{changed: "x"}), ORDER), before, after).startswith(said)
+    assert verify.cause(verify.differences(lock(), lock(**{changed: "x"}), ORDER), before, after).startswith(
+        said
+    )
 
 
 def git(folder: Path, *words: str) -> None:
@@ -92,7 +109,9 @@ def pretend(monkeypatch: pytest.MonkeyPatch, made: dict, where: dict = HERE) -> 
     return clones
 
 
-def test_equal_hashes_are_counted_and_the_clone_is_removed(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_equal_hashes_are_counted_and_the_clone_is_removed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
     clones = pretend(monkeypatch, lock())
     (repository / "new").write_text("not committed")
     verify.main(repository, None)
@@ -102,9 +121,14 @@ def test_equal_hashes_are_counted_and_the_clone_is_removed(repository: Path, mon
     assert not clones[0].exists()
 
 
-def test_a_difference_fails_with_its_cause(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_a_difference_fails_with_its_cause(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
     pretend(monkeypatch, lock(**{"models/lora": "x"}), HERE | {"threads": 1})
-    with pytest.raises(InputError, match=r"1 hashes of \w{12} differ, the first is that of models/lora. Likely cause: threads was 2"):
+    with pytest.raises(
+        InputError,
+        match=r"1 hashes of \w{12} differ, the first is that of models/lora. Likely cause: threads was 2",
+    ):
         verify.main(repository, tmp_path / "kept")
     assert "train_lora@caption-0: models/lora: committed models/lora, here x" in capsys.readouterr().out
     assert (tmp_path / "kept/dvc.yaml").is_file()

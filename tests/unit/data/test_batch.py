@@ -27,7 +27,9 @@ def test_a_prompt_is_given_and_not_learnt() -> None:
 
 def test_the_mask_keeps_texts_apart() -> None:
     mask = attention_mask(torch.tensor([[0, 1, 1, 2, -1]]))[0, 0]
-    assert mask.int().tolist() == [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 0, 0, 1, 0], [0, 0, 0, 0, 1]]
+    assert mask.int().tolist() == [
+        [1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 0, 0, 1, 0], [0, 0, 0, 0, 1],
+    ]
 
 
 def test_together_equals_alone(tiny: Path) -> None:

@@ -13,7 +13,10 @@ from contracts.graph import ROOT
 from vltune.methods import checkpoint
 from vltune.pipeline.errors import InputError
 
-LORA = {"learning_rate": 0.01, "projector_learning_rate": 0.01, "rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q"]}
+LORA = {
+    "learning_rate": 0.01, "projector_learning_rate": 0.01, "rank": 2, "alpha": 4.0, "dropout": 0.0,
+    "targets": ["q"],
+}
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
 
 
@@ -32,7 +35,9 @@ def saved(tiny: Path, tmp_path: Path) -> Path:
 
 
 def load(folder: Path, tiny: Path, **change) -> None:
-    checkpoint.load(folder, tiny / "decoder", checkpoint.base_of(tiny / "decoder", SIGNATURE | change), torch.float32)
+    checkpoint.load(
+        folder, tiny / "decoder", checkpoint.base_of(tiny / "decoder", SIGNATURE | change), torch.float32
+    )
 
 
 def test_a_checkpoint_fits_its_own_base(saved: Path, tiny: Path) -> None:
@@ -40,19 +45,25 @@ def test_a_checkpoint_fits_its_own_base(saved: Path, tiny: Path) -> None:
 
 
 def test_features_of_another_kind_are_named(saved: Path, tiny: Path) -> None:
-    with pytest.raises(InputError, match=r"run: made for another base: features\.precision was 'float32', here it is 'bf16'"):
+    with pytest.raises(
+        InputError, match=r"run: made for another base: features\.precision was 'float32', here it is 'bf16'"
+    ):
         load(saved, tiny, precision="bf16")
 
 
 def test_another_decoder_is_named(saved: Path, tiny: Path) -> None:
     base = checkpoint.base_of(tiny / "decoder", SIGNATURE) | {"decoder": "0" * 64}
-    with pytest.raises(InputError, match=r"run: made for another base: decoder was '[0-9a-f]{64}', here it is '0{64}'"):
+    with pytest.raises(
+        InputError, match=r"run: made for another base: decoder was '[0-9a-f]{64}', here it is '0{64}'"
+    ):
         checkpoint.load(saved, tiny / "decoder", base, torch.float32)
 
 
 def test_a_start_of_another_base_says_what_to_run(saved: Path, tiny: Path) -> None:
     base = checkpoint.base_of(tiny / "decoder", SIGNATURE | {"tokens": 9})
-    with pytest.raises(InputError, match=r"made for another base: features\.tokens was 4, here it is 9; make it again"):
+    with pytest.raises(
+        InputError, match=r"made for another base: features\.tokens was 4, here it is 9; make it again"
+    ):
         checkpoint.begin(saved, tiny / "decoder", base, torch.float32)
 
 

@@ -15,7 +15,10 @@ HERE = {"cpu": "A", "threads": 2, "torch": "2.14.1"}
 def test_environments_are_gathered_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for run, threads in (("full/caption-0", 2), ("lora/caption-0", 1), ("lora/caption-1", 2)):
-        write_json(Path(f"data/resources/{run}.json"), {"train_seconds": 1.0, "environment": HERE | {"threads": threads}})
+        write_json(
+            Path(f"data/resources/{run}.json"),
+            {"train_seconds": 1.0, "environment": HERE | {"threads": threads}},
+        )
     write_json(Path("data/resources/old/caption-0.json"), {"train_seconds": 1.0})
     environment.gather()
     assert read_json(environment.GATHERED) == [HERE | {"runs": ["full/caption-0", "lora/caption-1"]},

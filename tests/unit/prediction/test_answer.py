@@ -1,4 +1,5 @@
-"""Answers are those that the plain way gives: the image, the question and the answer one after the other in one row."""
+"""Answers are those that the plain way gives: the image, the question and the answer one after the other in
+one row."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ CANDIDATES = ["cat", "doghouse", "12", "a"]
 @pytest.fixture(scope="module")
 def vlm(tiny: Path) -> VisionLanguageModel:
     made = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32).eval()
-    for weight in (made.projector.word_head.weight, made.projector.tag_head.weight, made.projector.words.weight):
+    for weight in (
+        made.projector.word_head.weight, made.projector.tag_head.weight, made.projector.words.weight,
+    ):
         torch.nn.init.normal_(weight, generator=torch.Generator().manual_seed(0))
     return made
 
@@ -45,18 +48,24 @@ def row(vlm: VisionLanguageModel, image: torch.Tensor, text: list[int]) -> torch
 
 
 @torch.inference_mode()
-def test_answers_are_those_of_one_question_at_a_time(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+def test_answers_are_those_of_one_question_at_a_time(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
+) -> None:
     found = answer.answer(vlm, features, QUESTIONS, tokenizer, 5)
     assert [len(group) for group in found] == [2, 0, 1]
     for i, group in enumerate(QUESTIONS):
         for question, text in zip(group, found[i], strict=True):
             x = row(vlm, features[i:i + 1], tokenizer.encode(question))
-            ids = generate(vlm.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), tokenizer.end, 1, 1.0, 5)[0]
+            ids = generate(
+                vlm.decoder, x, torch.ones(x.shape[:2], dtype=torch.bool), tokenizer.end, 1, 1.0, 5
+            )[0]
             assert text == tokenizer.decode(ids)
 
 
 @torch.inference_mode()
-def likelihood(vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str) -> float:
+def likelihood(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str
+) -> float:
     asked, said = tokenizer.encode(question), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
     x = row(vlm, image, asked + said)
     n = x.shape[1]
@@ -65,34 +74,51 @@ def likelihood(vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tens
     return sum(scores[n - len(said) - 1 + i, token].item() for i, token in enumerate(said))
 
 
-def test_ranking_finds_the_most_likely_candidate(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor,
-                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranking_finds_the_most_likely_candidate(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(answer, "RANK_BATCH", 1)  # also across several portions
     found = answer.rank(vlm, features, QUESTIONS, tokenizer, CANDIDATES)
     for i, group in enumerate(QUESTIONS):
-        expected = [max(CANDIDATES, key=lambda one, q=q, i=i: likelihood(vlm, tokenizer, features[i:i + 1], q, one)) for q in group]
+        expected = [
+            max(CANDIDATES, key=lambda one, q=q, i=i: likelihood(vlm, tokenizer, features[i : i + 1], q, one))
+            for q in group
+        ]
         assert found[i] == expected
 
 
-def test_likelihoods_are_those_of_whole_rows(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+def test_likelihoods_are_those_of_whole_rows(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
+) -> None:
     ids = tokenizer.encode_all([f" {one}" for one in CANDIDATES])
     with torch.inference_mode():
         found = answer._log_likelihoods(vlm, features[:1], QUESTIONS[0], tokenizer, ids)
-    expected = [[likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES] for question in QUESTIONS[0]]
+    expected = [
+        [likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES]
+        for question in QUESTIONS[0]
+    ]
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-4, rtol=1e-5)
 
 
-def test_no_question_gives_no_answer(vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor) -> None:
+def test_no_question_gives_no_answer(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
+) -> None:
     assert answer.answer(vlm, features, [[], [], []], tokenizer, 5) == [[], [], []]
 
 
-def test_blind_answers_are_about_another_image_and_about_the_mean(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blind_answers_are_about_another_image_and_about_the_mean(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     trainable.make(tiny)
     trainable.write_split("test", 5)
 
-    def tell_what_is_seen(_: object, seen: torch.Tensor, asked: list[list[str]], __: Tokenizer) -> list[list[str]]:
-        return [[f"{image.float().mean():.3f}" for _ in group] for image, group in zip(seen, asked, strict=True)]
+    def tell_what_is_seen(
+        _: object, seen: torch.Tensor, asked: list[list[str]], __: Tokenizer
+    ) -> list[list[str]]:
+        return [
+            [f"{image.float().mean():.3f}" for _ in group] for image, group in zip(seen, asked, strict=True)
+        ]
 
     monkeypatch.setattr(predict, "_answerer", lambda _: tell_what_is_seen)
     features = Features(paths.FEATURES, "test")
@@ -104,4 +130,6 @@ def test_blind_answers_are_about_another_image_and_about_the_mean(tiny: Path, tm
     others = [next(i for i, mean in means.items() if mean == row["other_image"]) for row in rows]
     assert sorted(others) == [0, 1, 2, 3, 4]  # each image serves once
     assert all(other != row["image_id"] for other, row in zip(others, rows, strict=True))
-    assert {row["mean_image"] for row in rows} == {f"{features.take(range(5)).mean(0, dtype='float32').mean():.3f}"}
+    assert {row["mean_image"] for row in rows} == {
+        f"{features.take(range(5)).mean(0, dtype='float32').mean():.3f}"
+    }

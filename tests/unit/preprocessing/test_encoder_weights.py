@@ -1,4 +1,5 @@
-"""A model that is about to be filled from a file draws no initial weights, and keeps what it computes for itself."""
+"""A model that is about to be filled from a file draws no initial weights, and keeps what it computes for
+itself."""
 
 from __future__ import annotations
 

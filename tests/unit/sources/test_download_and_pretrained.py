@@ -39,8 +39,14 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     with zipfile.ZipFile(folder / "drawings_of_test-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("drawings/data.txt", "content " * 500)
-        archive.writestr("drawings_of_test-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drawings-of-test\nVersion: 1.0\n")
-        archive.writestr("drawings_of_test-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "drawings_of_test-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: drawings-of-test\nVersion: 1.0\n",
+        )
+        archive.writestr(
+            "drawings_of_test-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         archive.writestr("drawings_of_test-1.0.dist-info/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -62,17 +68,25 @@ def test_a_wheel_is_fetched_once(index: Path, tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize("damage", [lambda b: b[:100] + b"!" + b[101:], lambda b: b[: len(b) // 2], lambda _: b""],
                          ids=["corrupted", "interrupted", "empty"])
-def test_a_damaged_wheel_is_fetched_again(index: Path, tmp_path: Path, damage, capfd: pytest.CaptureFixture) -> None:
+def test_a_damaged_wheel_is_fetched_again(
+    index: Path, tmp_path: Path, damage, capfd: pytest.CaptureFixture
+) -> None:
     kept = get(index, tmp_path / "cache")
     good = kept.read_bytes()
     kept.write_bytes(damage(good))
     assert get(index, tmp_path / "cache").read_bytes() == good
-    assert f"{kept} is damaged (its SHA-256 is not the expected one): fetching it again" in capfd.readouterr().err
+    assert (
+        f"{kept} is damaged (its SHA-256 is not the expected one): fetching it again"
+        in capfd.readouterr().err
+    )
 
 
 def test_a_wheel_with_other_content_is_not_used(index: Path, tmp_path: Path) -> None:
     found = sha256(next(index.glob("*.whl")))
-    with pytest.raises(InputError, match=rf"drawings-of-test==1\.0: the downloaded wheel has SHA-256 {found}, expected 0{{64}}"):
+    with pytest.raises(
+        InputError,
+        match=rf"drawings-of-test==1\.0: the downloaded wheel has SHA-256 {found}, expected 0{{64}}",
+    ):
         get(index, tmp_path / "cache", "0" * 64)
     assert not list((tmp_path / "cache").iterdir())
 
@@ -81,7 +95,9 @@ def test_no_network(index: Path, tmp_path: Path) -> None:
     pin = sha256(next(index.glob("*.whl")))
     next(index.glob("*.whl")).unlink()
     place = tmp_path / "cache/drawings-of-test-1.0.whl"
-    with pytest.raises(InputError, match=r"could not fetch drawings-of-test==1\.0: tried .* Is there a network") as caught:
+    with pytest.raises(
+        InputError, match=r"could not fetch drawings-of-test==1\.0: tried .* Is there a network"
+    ) as caught:
         get(index, tmp_path / "cache", pin)
     assert f"A wheel that lies at {place} is used without any network." in str(caught.value)
 
@@ -142,13 +158,22 @@ def archive_of_own_data(folder: Path, kind: str) -> Path:
     for i, split in enumerate(("train", "val", "test")):
         (folder / "own/images" / split).mkdir(parents=True)
         Picture.new("RGB", (4, 4)).save(folder / f"own/images/{split}/{i}.png")
-        (folder / f"own/captions_{split}.json").write_text(json.dumps({
-            "images": [{"id": i, "file_name": f"{i}.png"}], "annotations": [{"id": i, "image_id": i, "caption": "a square"}]}))
+        (folder / f"own/captions_{split}.json").write_text(
+            json.dumps(
+                {
+                    "images": [{"id": i, "file_name": f"{i}.png"}],
+                    "annotations": [{"id": i, "image_id": i, "caption": "a square"}],
+                }
+            )
+        )
     return Path(shutil.make_archive(str(folder / "site/own"), kind, folder / "own"))
 
 
 def asked(path: str) -> Fetch:
-    return check(Fetch, "fetch", {"dataset": "folder", "path": path, "encoder": "tiny", "decoder": "tiny"}, Path("params.yaml"))
+    return check(
+        Fetch, "fetch", {"dataset": "folder", "path": path, "encoder": "tiny", "decoder": "tiny"},
+        Path("params.yaml"),
+    )
 
 
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
@@ -157,7 +182,9 @@ def test_an_archive_at_an_address_becomes_raw_data(site: tuple[str, Path], tmp_p
     fetch(asked(f"{site[0]}/{archive.name}#sha256={sha256(archive)}"), None)
     assert (tmp_path / "data/raw/images/test/2.png").is_file()
     assert load_decoder(tmp_path / "data/base/decoder").config.layers == 2
-    assert json.loads((tmp_path / "data/base/SOURCE.json").read_text())["encoder"] == {"name": "tiny", "weights": "random"}
+    assert json.loads((tmp_path / "data/base/SOURCE.json").read_text())["encoder"] == {
+        "name": "tiny", "weights": "random",
+    }
 
 
 def test_archives_that_are_not_pinned_cut_or_evil_are_refused(site: tuple[str, Path], tmp_path: Path) -> None:
@@ -195,15 +222,22 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         files = sorted(file.name for file in self.folder.iterdir())
         if self.path.startswith("/api/models/owner/tiny/revision/"):
-            body = {"id": "owner/tiny", "sha": self.commit, "siblings": [{"rfilename": name} for name in files], "tags": [],
-                    "private": False, "downloads": 0, "likes": 0}
+            body = {
+                "id": "owner/tiny", "sha": self.commit, "siblings": [{"rfilename": name} for name in files],
+                "tags": [], "private": False, "downloads": 0, "likes": 0,
+            }
             self.answer(200, json.dumps(body).encode(), Content_Type="application/json")
         elif self.path.startswith("/api/models/owner/tiny/tree/"):
-            rows = [{"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": "0" * 40} for name in files]
+            rows = [
+                {"type": "file", "path": name, "size": (self.folder / name).stat().st_size, "oid": "0" * 40}
+                for name in files
+            ]
             self.answer(200, json.dumps(rows).encode(), Content_Type="application/json")
         elif self.path.startswith("/owner/tiny/resolve/") and self.path.split("/")[-1] in files:
             content = (self.folder / self.path.split("/")[-1]).read_bytes()
-            self.answer(200, content, ETag=f'"{hashlib.sha1(content).hexdigest()}"', X_Repo_Commit=self.commit)
+            self.answer(
+                200, content, ETag=f'"{hashlib.sha1(content).hexdigest()}"', X_Repo_Commit=self.commit
+            )
         else:
             self.answer(404, b"{}", X_Error_Code="RepoNotFound", X_Error_Message="Repository not found")
 
@@ -218,7 +252,10 @@ def at(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if part is not None and hasattr(part, "ENDPOINT"):
             monkeypatch.setattr(part, "ENDPOINT", address)
     monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", address)
-    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(
+        huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE",
+        address + "/{repo_id}/resolve/{revision}/{filename}",
+    )
 
 
 def test_a_decoder_from_a_hub(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +315,9 @@ def test_files_of_another_format_are_named(tmp_path: Path) -> None:
 def test_a_gguf_of_another_architecture_and_a_cut_one(tmp_path: Path) -> None:
     writer = gguf.GGUFWriter(tmp_path / "other.gguf", "mamba")
     writer.add_tensor("token_embd.weight", np.zeros((64, 64), np.float32))
-    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+    for step in (
+        writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close,
+    ):
         step()
     with pytest.raises(InputError, match=r"other\.gguf: architecture is 'mamba', expected 'llama'"):
         convert_decoder(tmp_path / "other.gguf", tmp_path)

@@ -34,13 +34,20 @@ def write(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content))
 
 
-NAMES = {part: (f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json") for part in ("train2014", "val2014")}
+NAMES = {
+    part: (f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json")
+    for part in ("train2014", "val2014")
+}
 
 
 def coco(names: list[str], first: int = 0) -> dict[str, Any]:
-    return {"images": [{"id": first + i, "file_name": name} for i, name in enumerate(names)],
-            "annotations": [{"id": 10 * first + i, "image_id": first + i // 2, "caption": f"caption {i} of {names[i // 2]}"}
-                            for i in range(2 * len(names))]}
+    return {
+        "images": [{"id": first + i, "file_name": name} for i, name in enumerate(names)],
+        "annotations": [
+            {"id": 10 * first + i, "image_id": first + i // 2, "caption": f"caption {i} of {names[i // 2]}"}
+            for i in range(2 * len(names))
+        ],
+    }
 
 
 @pytest.fixture
@@ -75,8 +82,13 @@ def mscoco(tmp_path: Path) -> Path:
     for i, split in enumerate(("train", "restval", "val", "test")):
         place, name = ("train2014" if split == "train" else "val2014"), f"COCO_{i:012d}.jpg"
         picture(source / place / name)
-        rows.append({"filepath": place, "filename": name, "split": split, "imgid": i, "cocoid": 7 * i, "sentids": [i],
-                     "sentences": [{"raw": f"A  thing\n{i}.", "tokens": ["a", "thing"], "sentid": i, "imgid": i}]})
+        rows.append(
+            {
+                "filepath": place, "filename": name, "split": split, "imgid": i, "cocoid": 7 * i,
+                "sentids": [i],
+                "sentences": [{"raw": f"A  thing\n{i}.", "tokens": ["a", "thing"], "sentid": i, "imgid": i}],
+            }
+        )
     write(source / "dataset_coco.json", {"dataset": "coco", "images": rows})
     return source
 
@@ -84,9 +96,14 @@ def mscoco(tmp_path: Path) -> Path:
 def asking(rows: list[tuple[int, int | str, str, str]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """VQAv2's two files for rows of question id, image id, question and answer."""
     questions = [{"question_id": n, "image_id": image, "question": text} for n, image, text, _ in rows]
-    answers = [{"question_id": n, "image_id": image, "question_type": "what", "answer_type": "other", "multiple_choice_answer": said,
-                "answers": [{"answer_id": i, "answer": said, "answer_confidence": "maybe"} for i in range(1, 11)]}
-               for n, image, _, said in rows]
+    answers = [
+        {
+            "question_id": n, "image_id": image, "question_type": "what", "answer_type": "other",
+            "multiple_choice_answer": said,
+            "answers": [{"answer_id": i, "answer": said, "answer_confidence": "maybe"} for i in range(1, 11)],
+        }
+        for n, image, _, said in rows
+    ]
     return {"questions": questions, "task_type": "Open-Ended"}, {"annotations": answers}
 
 
@@ -102,9 +119,14 @@ def asked(raw: Path, split: str) -> list[Question]:
 
 @pytest.fixture
 def vqa(mscoco: Path) -> Path:
-    """Beside Karpathy's file the four of VQAv2: two questions about each image, and one about an image in no split."""
+    """Beside Karpathy's file the four of VQAv2: two questions about each image, and one about an image in no
+    split."""
     for part, images in (("train2014", [0]), ("val2014", [7, 14, 21, 99])):
-        rows = [(10 * image + n, image, f"What is  in {image}, {n}?", f"thing {image}") for image in images for n in range(2)]
+        rows = [
+            (10 * image + n, image, f"What is  in {image}, {n}?", f"thing {image}")
+            for image in images
+            for n in range(2)
+        ]
         for name, content in zip(NAMES[part], asking(rows), strict=True):
             write(mscoco / name, content)
     return mscoco
@@ -116,12 +138,17 @@ def test_a_folder_of_ones_own(own: Path, tmp_path: Path) -> None:
         captions = read_captions(tmp_path / f"raw/captions_{split}.json")
         assert [len(texts) for texts in captions.by_image().values()] == [2, 2]
         assert all((tmp_path / "raw/images" / split / image.file_name).is_file() for image in captions.images)
-    assert json.loads((tmp_path / "raw/SOURCE.json").read_text())["images"] == {"train": 2, "val": 2, "test": 2}
+    assert json.loads((tmp_path / "raw/SOURCE.json").read_text())["images"] == {
+        "train": 2, "val": 2, "test": 2,
+    }
 
 
 def test_the_course(course: Path, tmp_path: Path) -> None:
     convert("hw3", course, tmp_path / "raw")
-    found = {split: {image.file_name for image in read_captions(tmp_path / f"raw/captions_{split}.json").images} for split in SPLITS}
+    found = {
+        split: {image.file_name for image in read_captions(tmp_path / f"raw/captions_{split}.json").images}
+        for split in SPLITS
+    }
     assert len(found["train"]) == 3
     assert len(found["val"] | found["test"]) == 9
     assert found["val"]
@@ -141,7 +168,9 @@ def test_karpathy_splits_of_flickr30k(tmp_path: Path) -> None:
     rows = []
     for i, split in enumerate(SPLITS):
         picture(tmp_path / f"flickr/images/{i}.jpg")
-        rows.append({"filename": f"{i}.jpg", "split": split, "sentences": [{"raw": f"Two of {i}"}, {"raw": "Men."}]})
+        rows.append(
+            {"filename": f"{i}.jpg", "split": split, "sentences": [{"raw": f"Two of {i}"}, {"raw": "Men."}]}
+        )
     write(tmp_path / "flickr/dataset_flickr30k.json", {"images": rows})
     convert("flickr30k", tmp_path / "flickr", tmp_path / "raw")
     assert read_captions(tmp_path / "raw/captions_val.json").by_image() == {1: ["Two of 1", "Men."]}
@@ -152,8 +181,10 @@ def test_questions_of_ones_own_and_none_for_a_split_that_has_no_files(own: Path,
     ask(own, "train", [(5, 0, "What is  it?", "a cat"), (6, 0, "Where?", "here")])
     ask(own, "test", [(7, 5, "Who?", "nobody")])
     convert("folder", own, tmp_path / "raw")
-    assert asked(tmp_path / "raw", "train") == [Question(5, 0, "What is it?", "what", "other", ["a cat"] * 10),
-                                                Question(6, 0, "Where?", "what", "other", ["here"] * 10)]
+    assert asked(tmp_path / "raw", "train") == [
+        Question(5, 0, "What is it?", "what", "other", ["a cat"] * 10),
+        Question(6, 0, "Where?", "what", "other", ["here"] * 10),
+    ]
     assert asked(tmp_path / "raw", "val") == []
     assert [one.image_id for one in asked(tmp_path / "raw", "test")] == [5]
     assert json.loads((tmp_path / "raw/SOURCE.json").read_text())["questions"] == {
@@ -161,19 +192,29 @@ def test_questions_of_ones_own_and_none_for_a_split_that_has_no_files(own: Path,
         "test": {"what": {"questions": 1, "most_frequent": "nobody", "share": 1.0}}}
 
 
-def test_questions_of_vqav2_go_to_the_split_of_their_image(vqa: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_questions_of_vqav2_go_to_the_split_of_their_image(
+    vqa: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     convert("coco", vqa, tmp_path / "raw")
-    found = {split: [(one.id, one.image_id, one.question, one.answer) for one in asked(tmp_path / "raw", split)] for split in SPLITS}
+    found = {
+        split: [(one.id, one.image_id, one.question, one.answer) for one in asked(tmp_path / "raw", split)]
+        for split in SPLITS
+    }
     assert found == {  # restval, an image of COCO's val, is train
         "train": [(0, 0, "What is in 0, 0?", "thing 0"), (1, 0, "What is in 0, 1?", "thing 0"),
                   (70, 1, "What is in 7, 0?", "thing 7"), (71, 1, "What is in 7, 1?", "thing 7")],
         "val": [(140, 2, "What is in 14, 0?", "thing 14"), (141, 2, "What is in 14, 1?", "thing 14")],
         "test": [(210, 3, "What is in 21, 0?", "thing 21"), (211, 3, "What is in 21, 1?", "thing 21")]}
-    assert "VQAv2: 2 questions are about images that are in no split, and are left out" in capsys.readouterr().err
+    assert (
+        "VQAv2: 2 questions are about images that are in no split, and are left out"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("source", ["own", "course", "mscoco"])
-def test_without_questions_the_files_are_there_and_empty(source: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_without_questions_the_files_are_there_and_empty(
+    source: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     dataset = {"own": "folder", "course": "hw3", "mscoco": "coco"}[source]
     convert(dataset, request.getfixturevalue(source), tmp_path / "raw")
     assert all(asked(tmp_path / "raw", split) == [] for split in SPLITS)
@@ -198,7 +239,9 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
      r"captions_val\.json: image 0 is in train too; splits must not share images"),
     (lambda c: c["images"][0].update(file_name="gone.jpg"), r"val/gone\.jpg: no such image, but there are captions for it \(image id 2\)"),
 ])
-def test_wrong_captions_are_named_and_the_old_data_stays(own: Path, tmp_path: Path, change, message: str) -> None:
+def test_wrong_captions_are_named_and_the_old_data_stays(
+    own: Path, tmp_path: Path, change, message: str
+) -> None:
     convert("folder", own, tmp_path / "raw")
     before = sorted(tmp_path.joinpath("raw").rglob("*"))
     changed(own / "captions_val.json", change)
@@ -227,7 +270,9 @@ def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
     ("answers", lambda c: c["annotations"][1]["answers"][2].update(answer=""), r"annotations\[1\]\.answers\[2\] is .*not empty"),
     ("answers", lambda c: c["annotations"][0].update(answer_type="word"), r"has answer_type 'word', expected one of yes/no, number, other"),
 ])
-def test_wrong_questions_are_named_and_the_old_data_stays(own: Path, tmp_path: Path, name: str, change, message: str) -> None:
+def test_wrong_questions_are_named_and_the_old_data_stays(
+    own: Path, tmp_path: Path, name: str, change, message: str
+) -> None:
     convert("folder", own, tmp_path / "raw")
     ask(own, "val", [(5, 2, "What is it?", "a cat"), (6, 3, "Where?", "here")])
     changed(own / f"{name}_val.json", change)
@@ -237,10 +282,14 @@ def test_wrong_questions_are_named_and_the_old_data_stays(own: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(("left", "missing"), [("questions", "answers"), ("answers", "questions")])
-def test_questions_without_answers_and_answers_without_questions(own: Path, tmp_path: Path, left: str, missing: str) -> None:
+def test_questions_without_answers_and_answers_without_questions(
+    own: Path, tmp_path: Path, left: str, missing: str
+) -> None:
     ask(own, "test", [(5, 4, "What is it?", "a cat")])
     (own / f"{missing}_test.json").unlink()
-    with pytest.raises(InputError, match=rf"{missing}_test\.json: no such file, but there is {left}_test\.json"):
+    with pytest.raises(
+        InputError, match=rf"{missing}_test\.json: no such file, but there is {left}_test\.json"
+    ):
         convert("folder", own, tmp_path / "raw")
 
 
@@ -256,7 +305,9 @@ def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
     ("val2014", 1, lambda c: c["annotations"].pop(0), r"questions\[0\] \(id 70\) has no answers in .*val2014_annotations\.json"),
     ("val2014", 0, lambda c: c["questions"].pop(0), r"annotations\[0\] answers question 70, which is not in"),
 ])
-def test_wrong_files_of_vqav2_are_named(vqa: Path, tmp_path: Path, part: str, which: int, change, message: str) -> None:
+def test_wrong_files_of_vqav2_are_named(
+    vqa: Path, tmp_path: Path, part: str, which: int, change, message: str
+) -> None:
     changed(vqa / NAMES[part][which], change)
     with pytest.raises(InputError, match=message):
         convert("coco", vqa, tmp_path / "raw")
@@ -265,7 +316,10 @@ def test_wrong_files_of_vqav2_are_named(vqa: Path, tmp_path: Path, part: str, wh
 
 def test_files_of_vqav2_that_are_missing_are_named_before_the_work_starts(vqa: Path, tmp_path: Path) -> None:
     (vqa / NAMES["val2014"][1]).unlink()
-    with pytest.raises(InputError, match=r"v2_mscoco_val2014_annotations\.json: no such file; VQAv2 is .*, and only .* is there"):
+    with pytest.raises(
+        InputError,
+        match=r"v2_mscoco_val2014_annotations\.json: no such file; VQAv2 is .*, and only .* is there",
+    ):
         convert("coco", vqa, tmp_path / "raw")
 
 
@@ -294,17 +348,28 @@ def test_wrong_rows_of_karpathys_file_are_named(mscoco: Path, tmp_path: Path, ch
 
 def test_captions_of_the_course_for_images_that_are_not_there(course: Path, tmp_path: Path) -> None:
     (course / "images/val/val-4.jpg").unlink()
-    with pytest.raises(InputError, match=r"images/val/val-4\.jpg: no such image, but there are captions for it"):
+    with pytest.raises(
+        InputError, match=r"images/val/val-4\.jpg: no such image, but there are captions for it"
+    ):
         convert("hw3", course, tmp_path / "raw")
 
 
-def test_an_unknown_data_set_and_a_missing_folder_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_data_set_and_a_missing_folder_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = {"dataset": "cocoo", "path": None, "encoder": "tiny", "decoder": "tiny"}
-    with pytest.raises(InputError, match=r"'fetch\.dataset' = 'cocoo': expected one of coco, flickr30k, flickr8k, folder, hw3, scenes \(did you mean 'coco'\?\)"):
+    with pytest.raises(
+        InputError,
+        match=r"'fetch\.dataset' = 'cocoo': expected one of coco, flickr30k, flickr8k, folder, hw3, scenes "
+              r"\(did you mean 'coco'\?\)",
+    ):
         check(Fetch, "fetch", given, Path("params.yaml"))
     monkeypatch.chdir(tmp_path)
     settings = check(Fetch, "fetch", given | {"dataset": "coco", "path": "nowhere"}, Path("params.yaml"))
-    with pytest.raises(InputError, match=r"'fetch\.path' = 'nowhere': expected the folder of the data set 'coco', an archive of it"):
+    with pytest.raises(
+        InputError,
+        match=r"'fetch\.path' = 'nowhere': expected the folder of the data set 'coco', an archive of it",
+    ):
         fetch(settings, None)
 
 
@@ -314,7 +379,10 @@ def test_two_images_of_one_name_leave_the_users_files_alone(own: Path, tmp_path:
     captions["images"][1]["file_name"] = captions["images"][0]["file_name"]
     write(own / "captions_train.json", captions)
     before = {file: file.read_bytes() for file in own.rglob("*.jpg")}
-    with pytest.raises(InputError, match=r"two images of the split have the file name 'train0\.jpg', the second is image id 1"):
+    with pytest.raises(
+        InputError,
+        match=r"two images of the split have the file name 'train0\.jpg', the second is image id 1",
+    ):
         convert("folder", own, tmp_path / "raw")
     assert {file: file.read_bytes() for file in own.rglob("*.jpg")} == before
 
@@ -329,7 +397,9 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(own: Path, tmp_path
 
 
 @pytest.mark.parametrize("edition", ["", "hw3_data", "p2_data", "hw3_data/p2_data"])
-def test_every_edition_of_the_course_is_found_with_or_without_caption_ids(course: Path, tmp_path: Path, edition: str) -> None:
+def test_every_edition_of_the_course_is_found_with_or_without_caption_ids(
+    course: Path, tmp_path: Path, edition: str
+) -> None:
     for split in ("train", "val"):
         content = json.loads((course / f"{split}.json").read_text())
         write(course / f"{split}.json", content | {"annotations": [
@@ -351,7 +421,10 @@ def test_the_zip_of_a_data_set_is_unpacked(course: Path, tmp_path: Path) -> None
 
 def test_a_new_reader_is_found_by_its_name(own: Path, tmp_path: Path) -> None:
     file = fetching.READERS / "toy.py"
-    file.write_text("def read(request):\n    request.folder.mkdir()\n    (request.folder / 'toy').write_text(request.dataset)\n")
+    file.write_text(
+        "def read(request):\n    request.folder.mkdir()\n    (request.folder / "
+        "'toy').write_text(request.dataset)\n"
+    )
     try:
         assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny").dataset == "toy"
         convert("toy", own, tmp_path / "raw")

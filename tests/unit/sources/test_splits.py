@@ -1,4 +1,5 @@
-"""Val selects, test is reported: training and alignment open no file of the test split, and only prediction names it."""
+"""Val selects, test is reported: training and alignment open no file of the test split, and only prediction
+names it."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def watch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def of_test(files: list[str]) -> list[str]:
-    return [file for file in files if re.search(r"(^|[/_])test(\.|/|$)", file) and "site-packages" not in file]
+    return [
+        file for file in files if re.search(r"(^|[/_])test(\.|/|$)", file) and "site-packages" not in file
+    ]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -80,15 +83,24 @@ def names_the_test_split(file: Path) -> bool:
     ("report", {"report/gallery.py"}),  # the pictures beside what was said of them
 ])
 def test_only_prediction_names_the_test_split(stage: str, expected: set[str]) -> None:
-    """Of the files that a stage runs; fetch and preprocess make all splits, in a loop over `records.SPLITS`."""
+    """Of the files that a stage runs; fetch and preprocess make all splits, in a loop over
+    `records.SPLITS`."""
     script = ROOT / f"stages/{stage}.py"
     methods = {ROOT / f"src/vltune/methods/{name}.py" for name in interface.names()}
-    found = {file.relative_to(ROOT / "src/vltune").as_posix() for file in closure(script) | methods if names_the_test_split(file)}
+    found = {
+        file.relative_to(ROOT / "src/vltune").as_posix()
+        for file in closure(script) | methods
+        if names_the_test_split(file)
+    }
     assert found - {"pipeline/records.py"} == expected
     assert not names_the_test_split(script)
 
 
 def test_no_file_that_training_runs_goes_through_all_splits() -> None:
     for stage in ("align", "train", "predict"):
-        users = [file for file in closure(ROOT / f"stages/{stage}.py") if file.name != "records.py" and "SPLITS" in file.read_text()]
+        users = [
+            file
+            for file in closure(ROOT / f"stages/{stage}.py")
+            if file.name != "records.py" and "SPLITS" in file.read_text()
+        ]
         assert users == []

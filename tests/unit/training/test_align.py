@@ -1,4 +1,5 @@
-"""The closed-form start: image tokens are made of the right words, for small things as well as for the background."""
+"""The closed-form start: image tokens are made of the right words, for small things as well as for the
+background."""
 
 from __future__ import annotations
 
@@ -37,12 +38,26 @@ def started(std_exponent: float = 0.5) -> tuple[Drawn, torch.Tensor, Projector, 
     said = zip(drawn.thing.tolist(), drawn.colour.tolist(), drawn.place.tolist(), strict=True)
     words = Words([f"word{i}" for i in range(PLACES + TOKENS)], list(range(IMAGES)),
                   [{thing: 0.6, colour: 0.3, PLACES + place: 0.1} for thing, colour, place in said])
-    embeddings = torch.randn(PLACES + TOKENS, 32, generator=rng) + 5  # all words share a direction, as in a real table
-    embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]  # and those of colours are much alike
+    # all words share a direction, as in a real table
+    embeddings = torch.randn(PLACES + TOKENS, 32, generator=rng) + 5
+    # and those of colours are much alike
+    embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]
     projector = Projector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
-    align.start(projector, drawn, words, embeddings, Align(ridge=0.01, words=100, std_exponent=std_exponent, logit_scale=4.0, scale=2.0, position_scale=0.3,
-                                                           tags=3, tag_logit_scale=10.0, max_images=IMAGES))
-    read = projector.word_head(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))).softmax(-1).detach()  # [n, k, v]
+    align.start(
+        projector,
+        drawn,
+        words,
+        embeddings,
+        Align(
+            ridge=0.01, words=100, std_exponent=std_exponent, logit_scale=4.0, scale=2.0, position_scale=0.3,
+            tags=3, tag_logit_scale=10.0, max_images=IMAGES,
+        ),
+    )
+    read = (
+        projector.word_head(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,)))
+        .softmax(-1)
+        .detach()
+    )  # [n, k, v]
     return drawn, read, projector, embeddings
 
 
@@ -70,7 +85,9 @@ def test_image_tokens_are_means_of_word_embeddings() -> None:
     drawn, read, projector, embeddings = started()
     with torch.no_grad():
         tokens = projector(torch.from_numpy(drawn.tokens))
-    torch.testing.assert_close(tokens[:, :TOKENS], 2 * read @ embeddings + projector.position[:TOKENS].detach())
+    torch.testing.assert_close(
+        tokens[:, :TOKENS], 2 * read @ embeddings + projector.position[:TOKENS].detach()
+    )
 
 
 def test_behind_them_stand_the_words_that_are_said_of_the_whole_image() -> None:
@@ -95,7 +112,9 @@ def test_words_are_chosen_one_after_the_other() -> None:
 def test_without_tags_there_are_only_the_features_tokens() -> None:
     projector = Projector(8, 5, 6, 4, 0)
     assert projector(torch.randn(2, 4, 8)).shape == (2, 4, 6)
-    assert {name.split(".")[0] for name, _ in projector.named_parameters()} == {"norm", "word_head", "words", "position"}
+    assert {name.split(".")[0] for name, _ in projector.named_parameters()} == {
+        "norm", "word_head", "words", "position",
+    }
 
 
 def test_the_gist_knows_what_stands_out_however_small() -> None:
@@ -117,9 +136,16 @@ def test_a_place_points_to_the_word_that_is_said_of_things_there() -> None:
 
 
 def test_the_most_frequent_words_are_kept_but_for_those_that_tell_nothing() -> None:
-    texts = ["a red cat", "a red dog", "a blue cat", "a green cow", "a green cat", "a blue hen", "a pink hen", "a pink pig"]
-    captions = Captions([Image(i, f"{i}.png") for i in range(8)], [Caption(i, i, text) for i, text in enumerate(texts)])
-    assert tf_idf(captions, 100).vocabulary == ["blue", "cat", "cow", "dog", "green", "hen", "pig", "pink", "red"]
+    texts = [
+        "a red cat", "a red dog", "a blue cat", "a green cow", "a green cat", "a blue hen", "a pink hen",
+        "a pink pig",
+    ]
+    captions = Captions(
+        [Image(i, f"{i}.png") for i in range(8)], [Caption(i, i, text) for i, text in enumerate(texts)]
+    )
+    assert tf_idf(captions, 100).vocabulary == [
+        "blue", "cat", "cow", "dog", "green", "hen", "pig", "pink", "red",
+    ]
     words = tf_idf(captions, 2)
     assert words.vocabulary == ["blue", "cat"]
     assert words.weights[0] == {1: 1.0}

@@ -1,4 +1,5 @@
-"""The audit: it passes every method, repeats after a stop, and names the tensor where a training is not what it says."""
+"""The audit: it passes every method, repeats after a stop, and names the tensor where a training is not what
+it says."""
 
 from __future__ import annotations
 
@@ -46,10 +47,14 @@ def test_every_method_passes_and_freezes_the_same_bits() -> None:
     assert fit("prefix", reparametrization=6)["audit"]["frozen_sha256"] in frozen
 
 
-def test_a_training_that_goes_on_is_audited_from_the_base(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_goes_on_is_audited_from_the_base(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = fit("lora")
     keep = Trainer._keep
-    monkeypatch.setattr(Trainer, "_keep", lambda self, scratch: [keep(self, scratch), self.state.step == 2 and 1 / 0])
+    monkeypatch.setattr(
+        Trainer, "_keep", lambda self, scratch: [keep(self, scratch), self.state.step == 2 and 1 / 0]
+    )
     with pytest.raises(ZeroDivisionError):
         fit("lora")
     monkeypatch.undo()
@@ -88,7 +93,9 @@ def test_another_count_than_the_formula_fails(watched) -> None:
 def test_a_method_that_changes_the_base_fails(watched) -> None:
     decoder, audit, trained = watched
     decoder.blocks[1].attention.q.base.weight.data[0, 0] += 1
-    with pytest.raises(InputError, match=r"audit: blocks\.1\.attention\.q\.weight is frozen, but has changed"):
+    with pytest.raises(
+        InputError, match=r"audit: blocks\.1\.attention\.q\.weight is frozen, but has changed"
+    ):
         audit.attached(decoder, trained, count(decoder))
 
 
@@ -120,7 +127,9 @@ def test_frozen_tensors_that_a_method_adds_are_watched(watched) -> None:
 def test_a_trained_tensor_that_learns_nothing_fails(watched) -> None:
     decoder, audit, trained = watched
     audit.attached(decoder, trained, count(decoder))
-    with pytest.raises(InputError, match=r"attention\.q\.a is said to be trained, but its gradient was zero in every step"):
+    with pytest.raises(
+        InputError, match=r"attention\.q\.a is said to be trained, but its gradient was zero in every step"
+    ):
         finished(decoder, audit, trained, moment=0.0)
 
 
@@ -130,7 +139,9 @@ def test_a_trained_tensor_that_does_not_change_fails(watched) -> None:
     start = trained["blocks.0.attention.q.a"].detach().clone()
     finished(decoder, audit, trained)
     trained["blocks.0.attention.q.a"].data = start
-    with pytest.raises(InputError, match=r"blocks\.0\.attention\.q\.a is said to be trained, but has not changed"):
+    with pytest.raises(
+        InputError, match=r"blocks\.0\.attention\.q\.a is said to be trained, but has not changed"
+    ):
         audit.finished(decoder, {}, {}, 2, 2)
 
 
@@ -140,12 +151,17 @@ def test_a_tensor_without_a_gradient_fails_before_the_first_step(monkeypatch: py
     with pytest.raises(InputError, match=r"audit: norm\.weight is said to be trained, but gets no gradient"):
         check_gradients({"norm.weight": decoder.norm.weight})
     monkeypatch.setattr(interface.method("lora").LAYER, "forward", lambda self, x: self.base(x))
-    with pytest.raises(InputError, match=r"decoder\.blocks\.0\.attention\.q\.a is said to be trained, but gets no gradient"):
+    with pytest.raises(
+        InputError, match=r"decoder\.blocks\.0\.attention\.q\.a is said to be trained, but gets no gradient"
+    ):
         fit("lora")
     assert not paths.checkpoint("lora", "caption", 0).exists()
 
 
 @pytest.mark.usefixtures("project")
 def test_a_rate_of_zero_is_named() -> None:
-    with pytest.raises(InputError, match=r"q\.a is said to be trained, but its gradient was zero in every step; is learning_rate zero\?"):
+    with pytest.raises(
+        InputError,
+        match=r"q\.a is said to be trained, but its gradient was zero in every step; is learning_rate zero\?",
+    ):
         fit("lora", learning_rate=0.0)

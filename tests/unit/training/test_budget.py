@@ -1,4 +1,5 @@
-"""A budget is solved for each method's size, and one that no size reaches is refused with those that are near."""
+"""A budget is solved for each method's size, and one that no size reaches is refused with those that are
+near."""
 
 from __future__ import annotations
 
@@ -17,13 +18,17 @@ from vltune.training import budget as budgets
 from vltune.training.budget import Budget
 from vltune.training.train import train_stage
 
-SMOLLM2 = DecoderConfig(vocabulary=49152, width=576, layers=30, heads=9, kv_heads=3, head_dim=64, mlp_width=1536, norm_epsilon=1e-5,
-                positions=8192, rope_base=1e5, gated=True, rms=True, bias=False)
+SMOLLM2 = DecoderConfig(
+    vocabulary=49152, width=576, layers=30, heads=9, kv_heads=3, head_dim=64, mlp_width=1536,
+    norm_epsilon=1e-5, positions=8192, rope_base=1e5, gated=True, rms=True, bias=False,
+)
 SIZED = [name for name in read()["methods"] if interface.method(name).SIZE]
 
 
 def budget(**change: object) -> Budget:
-    return check(Budget, "budget", {"trained_share": None, "trained_parameters": None, "tolerance": 0.25} | change)
+    return check(
+        Budget, "budget", {"trained_share": None, "trained_parameters": None, "tolerance": 0.25} | change
+    )
 
 
 def committed(method: str, **change: object) -> interface.Method:
@@ -96,7 +101,10 @@ def test_no_budget_leaves_the_sizes_as_they_are() -> None:
 ])
 def test_what_no_size_reaches_is_refused(method: str, change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        solved(method, budget(**change), **({"targets": ["q", "k", "v", "o", "gate", "up", "down"]} if method == "lora" else {}))
+        solved(
+            method, budget(**change),
+            **({"targets": ["q", "k", "v", "o", "gate", "up", "down"]} if method == "lora" else {}),
+        )
 
 
 @pytest.mark.parametrize(("change", "message"), [
@@ -108,10 +116,14 @@ def test_wrong_budgets_are_named(change: dict, message: str) -> None:
         budget(**change)
 
 
-def test_the_checkpoint_says_what_was_solved(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_says_what_was_solved(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     trainable.make(tiny)
-    train_stage("lora", trainable.settings_of("lora"), "caption", 0, trainable.TRAIN, budget(trained_parameters=2000))
+    train_stage(
+        "lora", trainable.settings_of("lora"), "caption", 0, trainable.TRAIN, budget(trained_parameters=2000)
+    )
     found = read_json(paths.checkpoint("lora", "caption", 0) / "checkpoint.json")
     assert found["budget"]["size"] == {"rank": 5}
     assert found["settings"]["rank"] == 5

@@ -26,8 +26,10 @@ LORA = FAST | {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["q", "v"]}
 
 
 def schedule(**change: float) -> Schedule:
-    given = {"steps": 6, "batch_size": 3, "texts_per_image": 2, "weight_decay": 0.01, "warmup_share": 0.2, "clip_norm": 1.0,
-             "evaluations": 2, "checkpoint_seconds": 0.0, "seed": 0} | FAST
+    given = {
+        "steps": 6, "batch_size": 3, "texts_per_image": 2, "weight_decay": 0.01, "warmup_share": 0.2,
+        "clip_norm": 1.0, "evaluations": 2, "checkpoint_seconds": 0.0, "seed": 0,
+    } | FAST
     return Schedule(**given | change)
 
 
@@ -53,8 +55,10 @@ class Stop(Exception):
     """Raised in place of a kill."""
 
 
-def train(trainer: Trainer, parts: tuple[Features, list[Example]], folder: Path, monkeypatch: pytest.MonkeyPatch,
-          stop_at: int | None = None) -> list[dict]:
+def train(
+    trainer: Trainer, parts: tuple[Features, list[Example]], folder: Path, monkeypatch: pytest.MonkeyPatch,
+    stop_at: int | None = None,
+) -> list[dict]:
     monkeypatch.chdir(folder)
     curve: list[dict] = []
 
@@ -69,13 +73,17 @@ def train(trainer: Trainer, parts: tuple[Features, list[Example]], folder: Path,
     return curve
 
 
-def test_training_moves_every_trained_tensor_and_no_other(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
+def test_training_moves_every_trained_tensor_and_no_other(
+    tiny: Path, parts, tmp_path: Path, monkeypatch
+) -> None:
     trainer, names = build(tiny, schedule())
     before = {name: one.detach().clone() for name, one in trainer.vlm.named_parameters()}
     train(trainer, parts, tmp_path, monkeypatch)
     after = dict(trainer.vlm.named_parameters())
     moved = {name for name, one in after.items() if not torch.equal(one, before[name])}
-    assert moved == {f"decoder.{name}" for name in names} | {name for name in after if name.startswith("projector.")}
+    assert moved == {f"decoder.{name}" for name in names} | {
+        name for name in after if name.startswith("projector.")
+    }
 
 
 def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
@@ -84,7 +92,12 @@ def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatc
     for rate in (0.001, 0.05):
         folder = tmp_path / str(rate)
         folder.mkdir()
-        losses.append([row["loss"] for row in train(build(tiny, schedule(learning_rate=rate))[0], parts, folder, monkeypatch)])
+        losses.append(
+            [
+                row["loss"]
+                for row in train(build(tiny, schedule(learning_rate=rate))[0], parts, folder, monkeypatch)
+            ]
+        )
     assert losses[0][0] == losses[1][0]
     assert losses[0][2:] != losses[1][2:]
 
@@ -92,12 +105,16 @@ def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatc
 def test_copies_are_refused(tiny: Path) -> None:
     vlm = checkpoint.build(tiny / "decoder", 4, 32, 5, 2, torch.float32)
     copy = torch.nn.Parameter(vlm.decoder.norm.weight.detach().clone())
-    with pytest.raises(TypeError, match=r"norm\.weight is not a parameter of the decoder that requires a gradient"):
+    with pytest.raises(
+        TypeError, match=r"norm\.weight is not a parameter of the decoder that requires a gradient"
+    ):
         Trainer(vlm, {"norm.weight": copy}, schedule(), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 5])
-def test_a_stopped_training_goes_on_and_ends_the_same(tiny: Path, parts, tmp_path: Path, monkeypatch, stop_at: int) -> None:
+def test_a_stopped_training_goes_on_and_ends_the_same(
+    tiny: Path, parts, tmp_path: Path, monkeypatch, stop_at: int
+) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
@@ -113,7 +130,9 @@ def test_a_stopped_training_goes_on_and_ends_the_same(tiny: Path, parts, tmp_pat
 
 def test_a_diverging_training_says_what_to_change(tiny: Path, parts, tmp_path: Path, monkeypatch) -> None:
     trainer, _ = build(tiny, schedule(projector_learning_rate=1e30, steps=10))
-    with pytest.raises(InputError, match=r"the loss is (nan|inf) at step \d+: the training diverges; lower learning_rate"):
+    with pytest.raises(
+        InputError, match=r"the loss is (nan|inf) at step \d+: the training diverges; lower learning_rate"
+    ):
         train(trainer, parts, tmp_path, monkeypatch)
 
 
