@@ -4,9 +4,9 @@ VENV := .venv
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro test verify bench readme clean
+.PHONY: help setup repro check test architecture verify bench readme clean
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # A stamp holds what was installed; a changed list installs again. `pip install` runs once, as a whole, or not at all.
 $(VENV)/.runtime: requirements.txt pyproject.toml
@@ -25,9 +25,19 @@ setup: $(VENV)/.runtime  ## Create .venv with the pinned packages and the comman
 repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
 	dvc repro
 
+# Two workers, each test file on one of them; a thread each, as both cores are taken.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+check: $(VENV)/.dev  ## Check the style and run the quick tests: units and contracts, within a minute
+	ruff check .
+	$(PYTEST) -m "not slow" tests/contracts tests/unit
+
 test: $(VENV)/.dev  ## Check the style and run all tests
 	ruff check .
-	python -m pytest
+	$(PYTEST)
+
+architecture: setup  ## Draw the arrows between the rooms of src/vltune into docs/architecture.md
+	python tests/contracts/rooms.py --write
 
 verify: setup  ## Make everything again in a temporary clone of HEAD, and compare every hash with dvc.lock
 	PYTHONPATH=src python -m vltune.cli verify

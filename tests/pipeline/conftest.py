@@ -1,19 +1,23 @@
-"""The real graph on tiny random weights and a handful of scenes: made once a session, and copied by tests that change it."""
+"""The real graph on tiny random weights and a few scenes: made once for all workers, copied by tests that change it."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
+from pipeline import meteor_server
 from vltune.commands.verify import TIMINGS, outside_git
 from vltune.pipeline.params import TASKS, read
 
@@ -30,6 +34,8 @@ TINY = {
     "adapter": {"bottleneck": 2, "learning_rate": 0.01},
     "lora": {"rank": 2, "alpha": 4.0},
 }
+AUTHOR = {"GIT_AUTHOR_NAME": "vltune", "GIT_AUTHOR_EMAIL": "vltune@example.invalid",
+          "GIT_COMMITTER_NAME": "vltune", "GIT_COMMITTER_EMAIL": "vltune@example.invalid"}
 
 
 @dataclass(frozen=True)
@@ -37,21 +43,20 @@ class Project:
     """A git and DVC repository of its own."""
 
     folder: Path
+    java: dict[str, str] = field(default_factory=dict)  # what makes the stages share one METEOR; empty: each starts its own
 
     @property
     def environment(self) -> dict[str, str]:
         """The interpreter of this test first, one thread, no identity from outside, the shell of a machine that names none."""
-        kept = outside_git()
-        author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER")
-                  for what, value in (("NAME", "vltune"), ("EMAIL", "vltune@example.invalid"))}
-        return kept | author | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "DVC_NO_ANALYTICS": "1",
-                                "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
+        outer = outside_git()
+        path = f"{Path(sys.executable).parent}{os.pathsep}{outer['PATH']}"
+        return outer | AUTHOR | self.java | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
 
     def start(self, *command: str) -> subprocess.Popen:
         """Start a command in a session of its own, its output in `log`."""
         with (self.folder / ".dvc/tmp/log").open("w") as log:
-            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT,
-                                    start_new_session=True)
+            return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log,
+                                    stderr=subprocess.STDOUT, start_new_session=True)
 
     def log(self) -> str:
         """What the last started command wrote."""
@@ -59,8 +64,8 @@ class Project:
 
     def run(self, *command: str) -> str:
         """Run a command to its end; give what it wrote."""
-        ended = subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               text=True, timeout=600, check=False)
+        ended = subprocess.run(command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
         assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout[-6000:]}"
         return ended.stdout
 
@@ -77,7 +82,7 @@ class Project:
     def copy(self, folder: Path) -> Project:
         """Copy the repository; the files of the cache are linked, not copied."""
         shutil.copytree(self.folder, folder, symlinks=True, copy_function=_linked)
-        return Project(folder)
+        return replace(self, folder=folder)
 
 
 def _linked(source: str, target: str) -> str:
@@ -88,23 +93,21 @@ def _linked(source: str, target: str) -> str:
 
 
 def stages_in(output: str) -> list[str]:
-    """The stages that DVC says it ran."""
+    """The stages that DVC ran, by its output."""
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage '")]
 
 
 def hashes(project: Project) -> dict[str, str]:
     """The hash of every output in dvc.lock that is not a timing."""
     stages = read(project.folder / "dvc.lock")["stages"]
-    found = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
-    return {path: md5 for path, md5 in found.items() if not path.startswith(TIMINGS)}
+    outputs = {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+    return {path: md5 for path, md5 in outputs.items() if not path.startswith(TIMINGS)}
 
 
-@pytest.fixture(scope="session")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A fresh clone of the work tree with tiny params: committed, nothing run, no result of another run in it."""
-    folder = tmp_path_factory.mktemp("clone") / "vltune"
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
-                            text=True, check=True).stdout
+def fresh(folder: Path) -> Project:
+    """Copy the work tree with tiny params: committed, nothing run, no result of another run in it."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file() and name != "dvc.lock" and not name.startswith(("metrics/", "plots/")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -123,19 +126,45 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="session")
-def first_experiment(fresh: Project) -> str:
-    """What DVC writes when one method's summary is asked for where nothing has run."""
-    return fresh.run("dvc", "exp", "run", "-S", "method=prefix", "summary")
+def shared_java() -> Iterator[dict[str, str]]:
+    """The environment of stages that share one METEOR process."""
+    with TemporaryDirectory() as folder, meteor_server.serve(Path(folder)) as variables:  # a socket's path must be short
+        yield variables
 
 
 @pytest.fixture(scope="session")
-def whole(fresh: Project, first_experiment: str) -> Project:
-    """The project after `dvc repro`, committed. Tests read it; those that change something use `project`."""
-    assert first_experiment
-    fresh.run("git", "checkout", "-q", "params.yaml")
-    fresh.run("dvc", "repro")
-    fresh.commit()
-    return fresh
+def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder made by the first worker that needs it: `vltune` after an experiment and `dvc repro`, and `first_experiment.log`.
+
+    The experiment starts Java itself; the stages after it share one METEOR, and `vltune verify` compares the two.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            assert not (folder / "vltune").exists(), "another worker has failed to make the tiny graph; see its error"
+            project = fresh(folder / "vltune")
+            log = project.run("dvc", "exp", "run", "-S", "method=prefix", "summary")
+            (folder / "first_experiment.log").write_text(log)
+            project.run("git", "checkout", "-q", "params.yaml")
+            replace(project, java=request.getfixturevalue("shared_java")).run("dvc", "repro")
+            project.commit()
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_experiment(built: Path) -> str:
+    """What DVC writes when one method's summary is asked for where nothing has run."""
+    return (built / "first_experiment.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def whole(built: Path, shared_java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """This worker's copy of the project after `dvc repro`. Tests read it; those that change something use `project`."""
+    return Project(built / "vltune", shared_java).copy(tmp_path_factory.mktemp("whole") / "vltune")
 
 
 @pytest.fixture

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS
 
+pytestmark = pytest.mark.xdist_group("first")
 MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
 
 
 def summary_of(project: Project, name: str) -> dict:
     """The summary that an experiment committed; git knows experiments by refs/exps/.../NAME alone."""
     references = project.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    reference = next(one for one in references if one.endswith(f"/{name}"))
+    reference = next(reference for reference in references if reference.endswith(f"/{name}"))
     return json.loads(project.run("git", "show", f"{reference}:metrics/summary.json"))
 
 
@@ -31,16 +34,19 @@ def test_another_method_reruns_the_summary_alone_and_diff_shows_both(project: Pr
 
 def test_another_rank_retrains_lora_alone(project: Project) -> None:
     ran = stages_in(project.run("dvc", "exp", "run", "-S", "lora.rank=4"))
-    own = [name.format(task) for task in TASKS for name in ("train_lora@{}-0", "predict@lora-{}-0", "evaluate@lora-{}-0")]
+    stages = ("train_lora@{}-0", "predict@lora-{}-0", "evaluate@lora-{}-0")
+    own = [stage.format(task) for task in TASKS for stage in stages]
     assert sorted(ran) == sorted([*own, "report", "summary"])
 
 
 def test_a_budget_trains_the_methods_that_have_a_size(project: Project) -> None:
     ran = stages_in(project.run("dvc", "exp", "run", "-S", "budget.trained_parameters=2000"))
-    assert {stage.split("@")[0] for stage in ran if stage.startswith("train_")} == {"train_adapter", "train_lora", "train_prefix"}
-    sizes = {method: json.loads((project.folder / f"models/{method}/caption-0/checkpoint.json").read_text())["budget"]
-             for method in ("adapter", "lora", "prefix", "full")}
-    assert [one and one["size"] for one in sizes.values()] == [{"bottleneck": 7}, {"rank": 2}, {"length": 31}, None]
+    trained = {stage.split("@")[0] for stage in ran if stage.startswith("train_")}
+    assert trained == {"train_adapter", "train_lora", "train_prefix"}
+    methods = ("adapter", "lora", "prefix", "full")
+    checkpoints = [project.folder / f"models/{method}/caption-0/checkpoint.json" for method in methods]
+    budgets = [json.loads(checkpoint.read_text())["budget"] for checkpoint in checkpoints]
+    assert [budget and budget["size"] for budget in budgets] == [{"bottleneck": 7}, {"rank": 2}, {"length": 31}, None]
 
 
 def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Project) -> None:
@@ -61,6 +67,6 @@ def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: P
     file.write_text(code)  # what lies in the work tree now must not be what runs
     project.commit()
     project.run("dvc", "exp", "run", "--run-all")
-    found = [summary_of(project, name) for name in re.findall(r"Queued experiment '([\w-]+)'", queued)]
-    assert [one["method"] for one in found] == ["adapter", "lora", "prefix", "full"], queued
-    assert all(one["of_the_queue"] == 1 for one in found)
+    summaries = [summary_of(project, name) for name in re.findall(r"Queued experiment '([\w-]+)'", queued)]
+    assert [summary["method"] for summary in summaries] == ["adapter", "lora", "prefix", "full"], queued
+    assert all(summary["of_the_queue"] == 1 for summary in summaries)

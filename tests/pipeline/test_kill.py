@@ -12,20 +12,21 @@ import pytest
 from pipeline.conftest import Project, hashes
 
 STEPS = 300  # long enough to be killed in the middle, seconds in all
+pytestmark = pytest.mark.xdist_group("last")
 STAGE = "train_lora@caption-0"
 
 
 def trainers(project: Project) -> list[int]:
     """The processes that train in this project."""
-    found = []
+    processes = []
     for process in Path("/proc").iterdir():
         try:
             if process.name.isdigit() and b"stages/train.py" in (process / "cmdline").read_bytes() and \
                     (process / "cwd").resolve() == project.folder:
-                found.append(int(process.name))
+                processes.append(int(process.name))
         except OSError:  # it has just ended, or is another user's
             continue
-    return found
+    return processes
 
 
 def until(condition, what: str, seconds: float = 60.0) -> None:
@@ -51,13 +52,13 @@ def test_a_killed_training_goes_on(project: Project, uninterrupted: dict[str, st
     until(lambda: list(state.glob("*/state.safetensors")), "a checkpoint")
     running = trainers(project)
     assert running, project.log()
-    for one in running:
-        os.kill(one, signal.SIGSTOP)  # or it may be through before its parent is gone
+    for trainer in running:
+        os.kill(trainer, signal.SIGSTOP)  # or it may be through before its parent is gone
     if "dvc" in victims:
         dvc.send_signal(signal.SIGSTOP)  # or it may be writing its own locks when it is killed, and leaves them empty
     if "trainer" in victims:
-        for one in running:
-            os.kill(one, signal.SIGKILL)
+        for trainer in running:
+            os.kill(trainer, signal.SIGKILL)
     if "dvc" in victims:
         dvc.kill()
     dvc.wait(60)
