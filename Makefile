@@ -26,7 +26,7 @@ repro: setup  ## Run the whole pipeline: data, features, all methods, scores, re
 	dvc repro
 
 # Two workers, each test file on one of them; a thread each, as both cores are taken.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev  ## Check the style and run the quick tests: units and contracts, within a minute
 	ruff check .

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-PHASES = {"first": 0, "last": 2}  # groups of the pipeline's tests: one makes the tiny graph, the other copies it later
 
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one worker, so that its fixtures are made once; order the files by PHASES."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: PHASES.get(item.get_closest_marker("xdist_group").args[0], 1))
+    """Make the tiny graph first, on one worker; the other tests that need it come last, when it is there."""
+    def phase(item: pytest.Item) -> int:
+        if item.path.parent.name != "pipeline":
+            return 1
+        return 0 if item.path.stem == "test_whole" else 2
+
+    items.sort(key=phase)
 
 
 @pytest.fixture(scope="session")

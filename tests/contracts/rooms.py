@@ -1,4 +1,4 @@
-"""The plan of the house: the rooms of src/vltune by floor, and which room imports which, drawn into docs/architecture.md.
+"""The rooms of src/vltune by floor, and which room imports which, drawn into docs/architecture.md.
 
 `python tests/contracts/rooms.py` prints the plan; with `--write` it replaces the picture in the document.
 """
@@ -50,7 +50,7 @@ def upward() -> set[tuple[str, str]]:
 
 
 def shown() -> set[tuple[str, str]]:
-    """The arrows that the picture draws: those to the ground floor, on which every room stands, would hide the others."""
+    """The arrows that are drawn: all but those to the ground floor, which every room imports."""
     return {(source, target) for source, target in arrows() if target not in FLOORS[0]}
 
 
@@ -58,13 +58,15 @@ def plan() -> str:
     """The count of rooms and arrows, and the picture in Mermaid's language."""
     rooms = sum(not name.endswith(".py") for names in FLOORS for name in names)
     ground = len(arrows()) - len(shown())
-    lines = [f"{rooms} rooms and `cli.py`, {len(arrows())} arrows; an arrow means \"imports\". Not drawn: {ground} arrows to `{FLOORS[0][0]}`.",
-             "", "```mermaid", "flowchart TB"]
+    lines = [f"{rooms} rooms and `cli.py`, {len(arrows())} arrows; an arrow means \"imports\". "
+             f"Not drawn: {ground} arrows to `{FLOORS[0][0]}`.", "", "```mermaid", "flowchart TB"]
     for number in reversed(range(len(FLOORS))):
-        lines += [f'  subgraph floor{number}["floor {number}"]', "    direction LR", *(f"    {name}" for name in FLOORS[number]), "  end"]
+        names = [f"    {name}" for name in FLOORS[number]]
+        lines += [f'  subgraph floor{number}["floor {number}"]', "    direction LR", *names, "  end"]
     lines += [f"  floor{upper} ~~~ floor{lower}" for upper, lower in pairwise(reversed(range(len(FLOORS))))]
     order = [name for names in reversed(FLOORS) for name in names]
-    lines += [f"  {source} --> {target}" for source, target in sorted(shown(), key=lambda pair: [order.index(name) for name in pair])]
+    ordered = sorted(shown(), key=lambda arrow: (order.index(arrow[0]), order.index(arrow[1])))
+    lines += [f"  {source} --> {target}" for source, target in ordered]
     return "\n".join([*lines, "```"])
 
 

@@ -23,6 +23,11 @@ CONFIGURATION = {"config", "cfg", "args", "params", "opts", "kwargs"}
 EMPTY_WORDS = re.compile(r"^(utils?|helpers?|misc|common|tmp|stuff)$")
 
 
+def git_files(*options: str) -> list[str]:
+    return subprocess.run(["git", "ls-files", *options], cwd=ROOT, capture_output=True, text=True,
+                          check=True).stdout.splitlines()
+
+
 def named(files: list[Path]) -> list:
     return [pytest.param(file, id=str(file.relative_to(ROOT))) for file in files]
 
@@ -63,7 +68,9 @@ def fillers(file: Path) -> Counter[str]:
     names = []
     for node in ast.walk(ast.parse(file.read_text())):
         match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                names.append(name)
+            case ast.arg(arg=name):
                 names.append(name)
     return Counter(name for name in names if name in FILLERS)
 
@@ -91,13 +98,16 @@ def test_configuration_stops_at_the_stage(file: Path) -> None:
 
 
 def test_requires_grad_is_decided_in_one_place() -> None:
-    writers = {file.name for file in SOURCES if re.search(r"requires_grad_\(|\.requires_grad\s*=[^=]", file.read_text())}
+    writing = re.compile(r"requires_grad_\(|\.requires_grad\s*=[^=]")
+    writers = {file.name for file in SOURCES if writing.search(file.read_text())}
     assert writers == {"interface.py"}
 
 
-@pytest.mark.parametrize("folder", ["pipeline", "data", "model", "preprocessing", "training", "prediction", "metrics", "comparison", "report"])
+@pytest.mark.parametrize("folder", ["pipeline", "data", "model", "preprocessing", "training", "prediction",
+                                    "metrics", "comparison", "report"])
 def test_no_method_is_known_by_name(folder: str) -> None:
-    methods = [file.stem for file in (ROOT / "src/vltune/methods").glob("*.py") if file.stem not in ("__init__", "interface", "checkpoint", "connector")]
+    others = ("__init__", "interface", "checkpoint", "connector")
+    methods = [file.stem for file in (ROOT / "src/vltune/methods").glob("*.py") if file.stem not in others]
     for file in [*(ROOT / "src/vltune" / folder).glob("*.py"), *SCRIPTS]:
         text = re.sub(r'""".*?"""', "", file.read_text(), flags=re.DOTALL)
         assert not re.search(rf"""["']({'|'.join(methods)})["']""", text), file
@@ -113,23 +123,24 @@ def test_forward_and_generate_write_nothing_on_self() -> None:
     for file in SOURCES:
         for function in functions(file):
             if function.name in ("forward", "generate"):
-                written = [node for node in ast.walk(function) if isinstance(node, ast.Attribute)
-                           and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name) and node.value.id == "self"]
-                assert not written, f"{file.name}: {function.name} writes {written[0].attr}"
-        for method in (node for owner in ast.walk(ast.parse(file.read_text())) if isinstance(owner, ast.ClassDef) for node in owner.body):
+                stored = [node for node in ast.walk(function)
+                          if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
+                written = [node.attr for node in stored if ast.unparse(node.value) == "self"]
+                assert not written, f"{file.name}: {function.name} writes {written[0]}"
+        owners = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
+        for method in (node for owner in owners for node in owner.body):
             assert getattr(method, "name", "") not in ("train", "eval"), file
 
 
 def test_no_file_names_a_package_index_or_this_machine() -> None:
-    banned = re.compile("|".join(("py" + r"pi\.org", "python" + "hosted", "registry.npm" + "js", "/wo" + "rk/")))
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
+    words = ("py" + r"pi\.org", "python" + "hosted", "registry.npm" + "js", "/wo" + "rk/")
+    banned = re.compile("|".join(words))
+    for name in git_files("-co", "--exclude-standard"):
         file = ROOT / name
         if file.is_file() and file.suffix not in (".png", ".jpg"):
             assert not banned.search(file.read_text(errors="replace")), name
 
 
 def test_nothing_large_is_in_git() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    large = {name: (ROOT / name).stat().st_size for name in listed.splitlines() if (ROOT / name).is_file()}
-    assert not {name: size for name, size in large.items() if size > 1_000_000}
+    sizes = {name: (ROOT / name).stat().st_size for name in git_files() if (ROOT / name).is_file()}
+    assert not {name: size for name, size in sizes.items() if size > 1_000_000}

@@ -1,4 +1,4 @@
-"""The real graph on tiny random weights and a few scenes: made once for all workers, copied by tests that change it."""
+"""The real graph on tiny random weights and a few scenes; made once, copied by tests that change it."""
 
 from __future__ import annotations
 
@@ -43,14 +43,15 @@ class Project:
     """A git and DVC repository of its own."""
 
     folder: Path
-    java: dict[str, str] = field(default_factory=dict)  # what makes the stages share one METEOR; empty: each starts its own
+    java: dict[str, str] = field(default_factory=dict)  # set if the stages share one METEOR process
 
     @property
     def environment(self) -> dict[str, str]:
-        """The interpreter of this test first, one thread, no identity from outside, the shell of a machine that names none."""
+        """The interpreter of this test first, one thread, an author of its own, and the plainest shell."""
         outer = outside_git()
         path = f"{Path(sys.executable).parent}{os.pathsep}{outer['PATH']}"
-        return outer | AUTHOR | self.java | {"PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
+        return outer | AUTHOR | self.java | {
+            "PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
 
     def start(self, *command: str) -> subprocess.Popen:
         """Start a command in a session of its own, its output in `log`."""
@@ -128,15 +129,16 @@ def fresh(folder: Path) -> Project:
 @pytest.fixture(scope="session")
 def shared_java() -> Iterator[dict[str, str]]:
     """The environment of stages that share one METEOR process."""
-    with TemporaryDirectory() as folder, meteor_server.serve(Path(folder)) as variables:  # a socket's path must be short
+    # Not in pytest's folder, as the path of a socket must be short.
+    with TemporaryDirectory() as folder, meteor_server.serve(Path(folder)) as variables:
         yield variables
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """A folder made by the first worker that needs it: `vltune` after an experiment and `dvc repro`, and `first_experiment.log`.
+    """A folder with `vltune` after an experiment and `dvc repro`; made by the first worker that needs it.
 
-    The experiment starts Java itself; the stages after it share one METEOR, and `vltune verify` compares the two.
+    The experiment starts Java itself, the stages after it share one METEOR: test_verify.py compares the two.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built"
@@ -144,7 +146,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
-            assert not (folder / "vltune").exists(), "another worker has failed to make the tiny graph; see its error"
+            assert not (folder / "vltune").exists(), "the tiny graph could not be made; see the first error"
             project = fresh(folder / "vltune")
             log = project.run("dvc", "exp", "run", "-S", "method=prefix", "summary")
             (folder / "first_experiment.log").write_text(log)
@@ -163,7 +165,7 @@ def first_experiment(built: Path) -> str:
 
 @pytest.fixture(scope="session")
 def whole(built: Path, shared_java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """This worker's copy of the project after `dvc repro`. Tests read it; those that change something use `project`."""
+    """This worker's copy of the project after `dvc repro`. Tests that change something use `project`."""
     return Project(built / "vltune", shared_java).copy(tmp_path_factory.mktemp("whole") / "vltune")
 
 

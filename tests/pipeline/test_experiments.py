@@ -1,16 +1,13 @@
-"""Experiments rerun what depends on what changed, and nothing else; each runs the code of its own revision."""
+"""Experiments rerun what depends on a change and nothing else; each runs the code of its own revision."""
 
 from __future__ import annotations
 
 import json
 import re
 
-import pytest
-
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS
 
-pytestmark = pytest.mark.xdist_group("first")
 MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
 
 
@@ -27,7 +24,8 @@ def test_another_method_reruns_the_summary_alone_and_diff_shows_both(project: Pr
     quality, cost = changes["metrics/summary.json"], changes["metrics/cost.json"]
     assert {"old", "new", "diff"} <= set(quality["trained_share"])
     assert quality["trained_share"]["new"] == 1.0
-    assert {f"{task}.{name}" for task in TASKS for name in ("train_seconds", "peak_memory_bytes")} <= set(cost)
+    costs = ("train_seconds", "peak_memory_bytes")
+    assert {f"{task}.{name}" for task in TASKS for name in costs} <= set(cost)
     assert {"caption.CIDEr", "vqa.accuracy"} <= set(quality)
     assert quality["method"] == {"old": "lora", "new": "full"}
 
@@ -46,11 +44,12 @@ def test_a_budget_trains_the_methods_that_have_a_size(project: Project) -> None:
     methods = ("adapter", "lora", "prefix", "full")
     checkpoints = [project.folder / f"models/{method}/caption-0/checkpoint.json" for method in methods]
     budgets = [json.loads(checkpoint.read_text())["budget"] for checkpoint in checkpoints]
-    assert [budget and budget["size"] for budget in budgets] == [{"bottleneck": 7}, {"rank": 2}, {"length": 31}, None]
+    sizes = [budget and budget["size"] for budget in budgets]
+    assert sizes == [{"bottleneck": 7}, {"rank": 2}, {"length": 31}, None]
 
 
 def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Project) -> None:
-    for method in ("adapter", "full"):  # those whose summary no fixture has made: it would come from the cache
+    for method in ("adapter", "full"):  # no fixture has made their summary, which would come from the cache
         output = project.run("dvc", "exp", "run", "--temp", "-n", f"only-{method}", "-S", f"method={method}")
         assert stages_in(output) == ["summary"]
         assert summary_of(project, f"only-{method}")["method"] == method

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a training: no process is left, and the next `dvc repro` goes on and ends in the same bytes."""
+"""SIGKILL during a training: no process is left, and the next `dvc repro` ends in the same bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from pipeline.conftest import Project, hashes
 
 STEPS = 300  # long enough to be killed in the middle, seconds in all
-pytestmark = pytest.mark.xdist_group("last")
 STAGE = "train_lora@caption-0"
 
 
@@ -45,7 +44,8 @@ def uninterrupted(whole: Project, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.mark.parametrize("victims", [("dvc",), ("trainer",), ("trainer", "dvc")], ids="+".join)
-def test_a_killed_training_goes_on(project: Project, uninterrupted: dict[str, str], victims: tuple[str, ...]) -> None:
+def test_a_killed_training_resumes(project: Project, uninterrupted: dict[str, str],
+                                   victims: tuple[str, ...]) -> None:
     project.set("train", steps=STEPS)
     dvc = project.start("dvc", "repro", STAGE)
     state = project.folder / ".work/lora-caption-0"
@@ -55,7 +55,7 @@ def test_a_killed_training_goes_on(project: Project, uninterrupted: dict[str, st
     for trainer in running:
         os.kill(trainer, signal.SIGSTOP)  # or it may be through before its parent is gone
     if "dvc" in victims:
-        dvc.send_signal(signal.SIGSTOP)  # or it may be writing its own locks when it is killed, and leaves them empty
+        dvc.send_signal(signal.SIGSTOP)  # or a kill while it writes its locks may leave them empty
     if "trainer" in victims:
         for trainer in running:
             os.kill(trainer, signal.SIGKILL)

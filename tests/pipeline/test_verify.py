@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from contracts.graph import ROOT
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import read
-
-pytestmark = pytest.mark.xdist_group("last")
 
 
 def test_made_again_in_a_clone_every_hash_is_the_same(whole: Project) -> None:

@@ -7,16 +7,12 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS, read
 from vltune.pipeline.questions import read_answered
 
-pytestmark = pytest.mark.xdist_group("first")
-
-COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,accuracy_high,"
-              "trained_parameters,trained_share,projector_parameters,checkpoint_bytes").split(",")
+COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,"
+              "accuracy_high,trained_parameters,trained_share,projector_parameters,checkpoint_bytes").split(",")
 RESOURCES = "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
 
 
@@ -35,10 +31,13 @@ def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: st
 
 def test_what_others_read_has_its_form(whole: Project) -> None:
     summary = json.loads((whole.folder / "metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "projector_parameters"]
+    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share",
+                             "projector_parameters"]
     assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
-    comparison, resources = table(whole.folder / "metrics/comparison.csv"), table(whole.folder / "metrics/resources.csv")
+    names = ("comparison", "resources", "methods", "verdicts")
+    tables = {name: table(whole.folder / f"metrics/{name}.csv") for name in names}
+    comparison, resources, of_methods, verdicts = tables.values()
     assert set(COMPARISON) <= set(comparison[0])
     assert RESOURCES == list(resources[0])
     methods = read(whole.folder / "params.yaml")["methods"]
@@ -46,18 +45,19 @@ def test_what_others_read_has_its_form(whole: Project) -> None:
     assert names == {(task, method) for task in TASKS for method in (*methods, "aligned")}
     assert len(comparison) == len(names)
     pairs = [(task, method) for task in TASKS for method in methods]
-    of_methods, verdicts = table(whole.folder / "metrics/methods.csv"), table(whole.folder / "metrics/verdicts.csv")
     assert {(row["task"], row["method"]) for row in of_methods} == names
-    assert {(row["task"], row["method"]) for row in verdicts} == {pair for pair in pairs if pair[1] != methods[-1]}
+    tested = {(task, method) for task, method in pairs if method != methods[-1]}
+    assert {(row["task"], row["method"]) for row in verdicts} == tested
     assert [(row["task"], row["method"]) for row in resources] == pairs
     cost = json.loads((whole.folder / "metrics/cost.json").read_text())
     for row in resources:
         if row["method"] == "lora":
             assert cost[row["task"]] == {name: json.loads(row[name]) for name in RESOURCES[3:]}
     questions = json.loads((whole.folder / "data/raw/questions_test.json").read_text())["questions"]
+    ids = {question["question_id"] for question in questions}
     for method in (*methods, "aligned"):
         answers = read_answered(whole.folder / f"data/predictions/vqa-{method}-0.json")
-        assert {answer.question_id for answer in answers} == {question["question_id"] for question in questions}
+        assert {answer.question_id for answer in answers} == ids
         predictions = json.loads((whole.folder / f"data/predictions/caption-{method}-0.json").read_text())
         assert [list(row) for row in predictions] == [["image_id", "file_name", "caption", "references"]] * 8
 

@@ -83,6 +83,7 @@ def test_a_package_script_starts_it() -> None:
     assert "typer" in project["dependencies"]
 
 
+@pytest.mark.slow
 def test_wrong_input_ends_without_a_traceback(tmp_path: Path) -> None:
     ended = started("caption", str(tmp_path), "--method", "lora", "--root", str(tmp_path))
     assert ended.returncode == 1

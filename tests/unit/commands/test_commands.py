@@ -83,6 +83,7 @@ def test_captions_are_read_in_every_form(captions: Path, said: object) -> None:
     }
 
 
+@pytest.mark.slow
 def test_captions_are_scored_as_the_pipeline_does(root: Path, captions: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "p.json", SAID)
     score.main(tmp_path / "p.json", captions, captions.parent / "images", tmp_path / "s.json", root)
