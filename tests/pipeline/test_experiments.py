@@ -37,10 +37,24 @@ def test_another_rank_retrains_lora_alone(project: Project) -> None:
     assert sorted(ran) == sorted([*own, "report", "summary"])
 
 
+def test_an_edit_of_a_method_touches_its_own_stages_alone(project: Project) -> None:
+    with (project.folder / "src/vltune/methods/full.py").open("a") as file:
+        file.write("# edited\n")
+    own = [stage.format(task) for task in TASKS for stage in ("train_full@{}-0", "predict@full-{}-0")]
+    assert sorted(json.loads(project.run("dvc", "status", "--json"))) == sorted(own)
+    project.run("git", "checkout", "-q", "src")
+    project.set("lora", rank=4)
+    own = [f"train_lora@{task}-0" for task in TASKS]
+    assert sorted(json.loads(project.run("dvc", "status", "--json"))) == sorted(own)
+
+
 def test_a_budget_trains_the_methods_that_have_a_size(project: Project) -> None:
-    ran = stages_in(project.run("dvc", "exp", "run", "-S", "budget.trained_parameters=2000"))
+    trainings = [f"train_{method}" for method in ("adapter", "lora", "prefix", "full", "connector")]
+    targets = [*trainings, "evaluate@adapter-caption-0"]
+    ran = stages_in(project.run("dvc", "exp", "run", "-S", "budget.trained_parameters=2000", *targets))
     trained = {stage.split("@")[0] for stage in ran if stage.startswith("train_")}
     assert trained == {"train_adapter", "train_lora", "train_prefix"}
+    assert ran[-1] == "evaluate@adapter-caption-0"
     methods = ("adapter", "lora", "prefix", "full")
     checkpoints = [project.folder / f"models/{method}/caption-0/checkpoint.json" for method in methods]
     budgets = [json.loads(checkpoint.read_text())["budget"] for checkpoint in checkpoints]
