@@ -8,7 +8,7 @@ import re
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS
 
-MARK = "    write_json(SUMMARY, {"  # a line of report/selected.py
+MARK = "    write_json(SUMMARY, {"  # a line of comparison/summary.py
 
 
 def summary_of(project: Project, name: str) -> dict:
@@ -71,7 +71,7 @@ def test_a_loop_of_temporary_experiments_leaves_the_work_tree_alone(project: Pro
 
 
 def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: Project) -> None:
-    file = project.folder / "src/vltune/report/selected.py"
+    file = project.folder / "src/vltune/comparison/summary.py"
     code = file.read_text()
     file.write_text(code.replace(MARK, MARK + ' "of_the_queue": 1,'))
     assert file.read_text() != code
