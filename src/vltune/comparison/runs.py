@@ -20,6 +20,7 @@ from vltune.pipeline.records import fields
 
 SIZES = tuple(frames.names(frames.SIZES))
 TIMINGS = tuple(frames.names(frames.RESOURCES[len(frames.RUN):]))
+RENAMED = {"connector_parameters": "projector_parameters", "zero_shot": paths.START}  # in results files
 HERE = Path()
 ENDS = ("low", "high")
 START_SEED = 0  # the start is made once a task, in closed form
@@ -147,6 +148,7 @@ def read_result(path: Path) -> Run:
         InputError: it is missing or of the wrong form; names the file and the key.
     """
     content = read_json(path)
+    _check_names(path, content)
     named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
     if named["task"] not in TASKS:
         raise InputError(f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}")
@@ -154,6 +156,14 @@ def read_result(path: Path) -> Run:
     result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
     _check(path, kind, result)
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
+
+
+def _check_names(path: Path, content: Any) -> None:
+    """Raise InputError for a results file of an earlier version, whose names differ."""
+    old = [name for name in RENAMED if isinstance(content, dict) and name in (*content, content.get("method"))]
+    if old:
+        raise InputError(f"{path}: written by an earlier version, in which '{RENAMED[old[0]]}' was called '{old[0]}'; "
+                         "make it again with `dvc repro`")
 
 
 def mean(values: list[Any]) -> Any:

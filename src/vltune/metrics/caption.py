@@ -51,9 +51,9 @@ def score_tokenized(hypotheses: list[str], references: list[list[str]], counts: 
 def other_image(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> dict[str, float]:
     """Give CIDEr, with its interval, when each image gets the caption of another one.
 
-    That is what the model says when it is blind: captioning has no prompt, so a caption depends on the image's features
-    alone, and the features of another image bring that image's caption. The captions move by half the number of images,
-    as neighbours in a list of ids may look alike. What is left says how much the wording alone earns.
+    This is the blind control: captioning has no prompt, so a caption depends on the image's features alone, and a model
+    that sees another image's features generates that image's caption. The captions are shifted by half the number of
+    images, because neighbours in a list of ids may look alike. What is left is the score due to the language prior alone.
     """
     half = len(hypotheses) // 2
     scores = cider.statistics([*hypotheses[half:], *hypotheses[:half]], references)

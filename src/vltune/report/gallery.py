@@ -1,4 +1,4 @@
-"""Some test images beside what every run said of them: chosen by position alone, so nobody can choose the good ones."""
+"""Some test images with the predictions of every run: chosen by position alone, so that nobody can pick the good ones."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a run said: of an image, or to a question about one, which is then of some type and has a blind answer too."""
+class Output:
+    """A prediction: the caption of an image, or the answer to a question, which has a type and a blind answer too."""
 
     file_name: str
     question: str
@@ -38,30 +38,30 @@ class Said:
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its thumbnail as a data address (empty if the file is not there), what is right, and what was said by method."""
+    """One image: its thumbnail as a data URL (empty if the file is missing), what is right, and the prediction by method."""
 
     name: str
     thumbnail: str
     question: str
     right: str
-    said: dict[str, Said | None]
+    outputs: dict[str, Output | None]
 
 
 def cards(runs: list[Run], count: int = IMAGES) -> list[Card]:
-    """Give what stands evenly spread in the predictions of one task's first run.
+    """Give images at equal distances in the predictions of one task's first run.
 
     Questions are spread over their types. A method with several seeds is shown with its first one.
     """
-    said: dict[str, dict[int | str, Said]] = {}
+    outputs: dict[str, dict[int | str, Output]] = {}
     for run in runs:
         path = paths.predictions(run.method, run.task, run.seed)
-        if run.method not in said and path.is_file():
-            said[run.method] = READERS[run.task](path)
-    if not said:
+        if run.method not in outputs and path.is_file():
+            outputs[run.method] = READERS[run.task](path)
+    if not outputs:
         return []
-    first = sorted(next(iter(said.values())).items(), key=lambda item: item[1].question_type)  # stable: else in their order
+    first = sorted(next(iter(outputs.values())).items(), key=lambda item: item[1].question_type)  # stable: else in their order
     return [Card(row.file_name, thumbnail(FOLDER / row.file_name), row.question, row.right,
-                 {name: rows.get(key) for name, rows in said.items()}) for key, row in evenly(first, count)]
+                 {name: rows.get(key) for name, rows in outputs.items()}) for key, row in evenly(first, count)]
 
 
 def evenly(rows: list[T], count: int) -> list[T]:
@@ -72,7 +72,7 @@ def evenly(rows: list[T], count: int) -> list[T]:
 
 
 def thumbnail(path: Path, side: int = THUMBNAIL) -> str:
-    """Give an image as a small JPEG in a data address; empty if there is no such file."""
+    """Give an image as a small JPEG in a data URL; empty if there is no such file."""
     if not path.is_file():
         return ""
     with Image.open(path) as image:
@@ -83,25 +83,25 @@ def thumbnail(path: Path, side: int = THUMBNAIL) -> str:
     return address(content.getvalue(), "jpeg")
 
 
-def address(content: bytes, kind: str) -> str:
-    """Put an image's bytes into an address that a page can hold."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def address(content: bytes, format: str) -> str:
+    """Encode an image's bytes as a data URL."""
+    return f"data:image/{format};base64,{base64.b64encode(content).decode()}"
 
 
 def licence() -> str:
-    """Say where the images come from, as their source says it; empty if it says nothing."""
+    """Give the source, licence and attribution of the images; empty if the data set has none."""
     path = paths.RAW / "SOURCE.json"
     source = read_json(path) if path.is_file() else {}
     return "; ".join(str(source[key]) for key in ("source", "licence", "attribution") if source.get(key))
 
 
-def _captions(path: Path) -> dict[int | str, Said]:
-    return {row.image_id: Said(row.file_name, "", "", row.references[0] if row.references else "", row.caption, None)
+def _captions(path: Path) -> dict[int | str, Output]:
+    return {row.image_id: Output(row.file_name, "", "", row.references[0] if row.references else "", row.caption, None)
             for row in read_predictions(path)}
 
 
-def _answers(path: Path) -> dict[int | str, Said]:
-    return {row.question_id: Said(row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
+def _answers(path: Path) -> dict[int | str, Output]:
+    return {row.question_id: Output(row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
                                   row.answer, row.other_image) for row in read_answered(path)}
 
 

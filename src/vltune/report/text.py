@@ -114,17 +114,18 @@ def _left(table: pd.DataFrame) -> list[bool]:
 
 
 def note(comparison: Comparison) -> str:
-    """Say what the numbers of one task mean: images, seeds, interval, controls, projector."""
+    """Explain the numbers of one task: images, seeds, interval, controls, projector."""
     first, settings = comparison.first, comparison.first.settings
     signature = first.result["signature"]
     sizes = sorted({method.result["projector_parameters"] for method in comparison.methods})
+    projector = " or ".join(f"{size:,}" for size in sizes)
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
-    drawn = "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
+    interval = "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
-    return (f"{signature['images']} test images{questions}; interval: {drawn}, n={settings.bootstrap_samples}, "
-            f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share count the decoder's "
-            f"parameters; the projector ({' or '.join(f'{size:,}' for size in sizes)} parameters) is counted apart.")
+    return (f"{signature['images']} test images{questions}; interval: {interval}, n={settings.bootstrap_samples}, "
+            f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share "
+            f"count the decoder's parameters; the projector ({projector} parameters) is counted apart.")
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
@@ -146,52 +147,58 @@ def difference(row: Row) -> str:
 
 
 def in_words(comparison: Comparison, name: str) -> str:
-    """Say who is better than whom in one metric, and between whom nothing was shown; empty without verdicts."""
+    """Give the verdicts on one metric as a sentence; empty without verdicts."""
     if name not in comparison.verdicts:
         return ""
     rows = comparison.verdicts[name].rows
     won = [(row.a, row.b) if row.verdict == "better" else (row.b, row.a) for row in rows if row.verdict != "tie"]
-    said = []
+    clauses = []
     for method in comparison.methods:
         below = [worse for better, worse in won if better == method.method]
         if below:
-            said.append(f"{method.method} is better than {listed(below)}")
+            clauses.append(f"{method.method} is better than {listed(below)}")
     ties = [f"{row.a} and {row.b}" for row in rows if row.verdict == "tie"]
     if ties:
-        said.append(f"no difference was shown between {', '.join(ties)}")
-    return f"{name}: {'; '.join(said)}."
+        clauses.append(f"no significant difference between {', '.join(ties)}")
+    return f"{name}: {'; '.join(clauses)}."
 
 
 def meaning(comparison: Comparison) -> str:
-    """Say what the words of the verdicts mean; empty without verdicts."""
+    """Explain the words of the verdicts; empty without verdicts."""
     if not comparison.verdicts:
         return ""
-    found = next(iter(comparison.verdicts.values()))
-    spread = f", with the spread over {found.seeds} seeds," if found.seeds > 1 else ""
-    about = "" if found.seeds > 1 else " With one seed this is about these trained models: another training may turn it."
-    over = "1 pair" if len(found.rows) == 1 else f"{len(found.rows)} pairs"
-    return (f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the images{spread} after "
-            f"Holm's correction over {over}. Tie: no difference was shown, which is not that there is none: the interval, of the pair "
-            f"alone and without the correction, says how large one may be.{about}")
+    verdicts = next(iter(comparison.verdicts.values()))
+    several = verdicts.seeds > 1
+    spread = f", with the spread over {verdicts.seeds} seeds," if several else ""
+    scope = "" if several else (" With one seed the verdict is about these trained models; "
+                                "another seed may reverse it.")
+    count = "1 pair" if len(verdicts.rows) == 1 else f"{len(verdicts.rows)} pairs"
+    return (f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the "
+            f"images{spread} after Holm's correction over {count}. Tie: not statistically significant; this does "
+            "not prove equality. The interval, of the pair alone and without the correction, bounds the "
+            f"difference.{scope}")
 
 
 def best_against_controls(methods: list[Method]) -> str:
-    """Say how far the best method that trains a part of the decoder is above its blind self, and where it is not above the baseline.
+    """Compare the best parameter-efficient method with its blind control and with the baseline.
 
-    Empty for a task whose metric is no share of right answers, and where no such method is there.
+    Empty for a task without a baseline, and where no method trains a part of the decoder.
     """
-    baseline, partly = methods[0].kind.baseline, [one for one in methods if 0 < one.result["trained_share"] < 1]
+    baseline = methods[0].kind.baseline
+    partly = [method for method in methods if 0 < method.result["trained_share"] < 1]
     if baseline is None or not partly:
         return ""
-    best = max(partly, key=lambda one: one.main["value"])
-    value, blind, metric = best.main["value"], best.blind["value"], best.kind.main
-    whole = [one.main["value"] for one in methods if one.result["trained_share"] >= 1 and one.main["value"] > 0]
-    against = f", {percent(value / max(whole))} of that of training everything" if whole else ""
-    below = [name for name in best.scores if best.scores[name]["value"] <= best.control(baseline)[name]["value"]]
-    return (f"Best parameter-efficient method: {best.method}, {metric} {value:.3f}{against}; "
-            f"{100 * (value - blind):.1f} points above the same model blind ({blind:.3f}). "
-            + (f"Not above the {baseline.label}: {', '.join(below)}." if below
-               else f"Every type of answer is above the {baseline.label}."))
+    best = max(partly, key=lambda method: method.main["value"])
+    score, blind = best.main["value"], best.blind["value"]
+    full = [method.main["value"] for method in methods
+            if method.result["trained_share"] >= 1 and method.main["value"] > 0]
+    against = f", {percent(score / max(full))} of that of full fine-tuning" if full else ""
+    reference = best.control(baseline)
+    below = [name for name, values in best.scores.items() if values["value"] <= reference[name]["value"]]
+    conclusion = (f"Not above the {baseline.label}: {', '.join(below)}." if below
+                  else f"Every type of answer is above the {baseline.label}.")
+    return (f"Best parameter-efficient method: {best.method}, {best.kind.main} {score:.3f}{against}; "
+            f"{100 * (score - blind):.1f} points above the same model blind ({blind:.3f}). {conclusion}")
 
 
 def listed(names: list[str]) -> str:

@@ -94,9 +94,9 @@ def test_verdicts_on_a_real_difference_and_on_none() -> None:
     assert word(found, "CIDEr", "prefix", "twin") == "worse"
     assert {word(found, name, "lora", "twin") for name in found.verdicts} == {"tie"}
     assert text.in_words(found, "CIDEr") == (
-        "CIDEr: lora is better than prefix; twin is better than prefix; no difference was shown between lora and twin.")
+        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between lora and twin.")
     assert "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs." in text.meaning(found)
-    assert "another training may turn it" in text.meaning(found)
+    assert "another seed may reverse it" in text.meaning(found)
     pairs = text.pairs(found, ["CIDEr", "METEOR"])
     first = pairs.iloc[0].tolist()
     assert list(pairs) == ["method", "against", "CIDEr difference (interval)", "p (Holm)", "CIDEr", "METEOR"]
@@ -123,7 +123,7 @@ def test_seeds_are_one_method_and_pairs_have_equally_many() -> None:
     assert "low" not in lora.blind
     assert found.verdicts["CIDEr"].seeds == 2
     assert "with the spread over 2 seeds" in text.meaning(found)
-    assert "may turn it" not in text.meaning(found)
+    assert "may reverse it" not in text.meaning(found)
     fewer = compare([caption("lora"), caption("lora", 1), caption("prefix")])[0]
     assert [one.seeds for one in fewer.methods] == [2, 1]
     assert fewer.methods[1].main["sd"] is None
@@ -195,6 +195,16 @@ def test_a_results_file_of_another_form_is_named(at: Path, tmp_path: Path, keys:
     place[keys[-1]] = value
     write_json(tmp_path / "some.json", content)
     with pytest.raises(InputError, match=f"some.json: .*{message}"):
+        read_result(tmp_path / "some.json")
+
+
+@pytest.mark.parametrize(("old", "new", "now"), [
+    ('"projector_parameters"', '"connector_parameters"', "'projector_parameters' was called 'connector_parameters'"),
+    ('"method": "lora"', '"method": "zero_shot"', "'aligned' was called 'zero_shot'"),
+])
+def test_a_results_file_of_an_earlier_version_is_named(at: Path, tmp_path: Path, old: str, new: str, now: str) -> None:
+    (tmp_path / "some.json").write_text((at / LORA).read_text().replace(old, new))
+    with pytest.raises(InputError, match=f"some.json: written by an earlier version, in which {now}; make it again"):
         read_result(tmp_path / "some.json")
 
 
@@ -270,7 +280,7 @@ def test_compare_given_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert vltune("compare", f"old={LORA}", LORA, "data/results/prefix/caption-0.json", "--metric", "CIDEr") == (0, "")
     said = capsys.readouterr().out
     assert re.search(r"\nold +lora +\+0\.000 \(\+0\.000 to \+0\.000\) +1\.000  tie\n", said)
-    assert "old is better than prefix; lora is better than prefix; no difference was shown between old and lora." in said
+    assert "old is better than prefix; lora is better than prefix; no significant difference between old and lora." in said
 
 
 @pytest.mark.usefixtures("at")

@@ -264,7 +264,7 @@ def test_the_page_escapes_what_a_model_said_and_lacks_no_image() -> None:
     page = Path("plots/report.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-    assert page.count("is not here") == 1
+    assert page.count("is missing") == 1
 
 
 @pytest.mark.usefixtures("both")
@@ -306,7 +306,7 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
     assert re.search(r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 \| 0\.364 \|", second)
     assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
-    assert ("Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of training everything; 45.3 points above the same "
+    assert ("Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 points above the same "
             "model blind (0.407). Every type of answer is above the most frequent answer.") in second
 
 
