@@ -41,19 +41,27 @@ def of_captions(cider: float, noise: str) -> dict[str, list]:
     """What captions of this CIDEr bring per image: eight words, of which a share matches."""
     guess, share = np.array([8, 7, 6, 5]), np.clip(around(cider / 3, noise), 0, 1)[:, None]
     matched = np.round(share * 6)  # content words, exactly, in two chunks
-    lengths, others, chunks = np.tile([8, 8, 2, 2], (IMAGES, 1)), np.zeros((IMAGES, 14)), np.full((IMAGES, 1), 2)
+    lengths, others, chunks = (
+        np.tile([8, 8, 2, 2], (IMAGES, 1)),
+        np.zeros((IMAGES, 14)),
+        np.full((IMAGES, 1), 2),
+    )
     return {
-        "images": list(range(IMAGES)), "CIDEr": around(cider, noise).tolist(), "ROUGE-L": around(cider / 4, noise).tolist(),
+        "images": list(range(IMAGES)),
+        "CIDEr": around(cider, noise).tolist(),
+        "ROUGE-L": around(cider / 4, noise).tolist(),
         "BLEU": bootstrap.pack(np.hstack((np.floor(share * guess), np.tile([*guess, 8, 8], (IMAGES, 1))))),
         "METEOR": bootstrap.pack(np.hstack((lengths, matched, matched, others, chunks, matched, matched))),
     }
 
 
 def of_answers(accuracies: dict[str, float], noise: str) -> dict[str, list | dict]:
-    """What answers of these accuracies bring per image: four questions, two of which are of the type `other`."""
+    """What answers of these accuracies bring per image: four questions, two of which are of the type
+    `other`."""
     counts = {name: {"accuracy": 4, "other": 2}.get(name, 1) for name in accuracies}
     return {
-        "images": list(range(IMAGES)), "questions": {name: [count] * IMAGES for name, count in counts.items()},
+        "images": list(range(IMAGES)),
+        "questions": {name: [count] * IMAGES for name, count in counts.items()},
         "right": {name: (counts[name] * around(value, noise)).tolist() for name, value in accuracies.items()},
     }
 
@@ -61,41 +69,89 @@ def of_answers(accuracies: dict[str, float], noise: str) -> dict[str, list | dic
 def measured(names: tuple[str, ...], given: dict, settings: Evaluate) -> dict[str, dict[str, float]]:
     """Score one run as `evaluate` does."""
     found = {name: per_image.estimates(name, {"it": [given]}, settings)["it"] for name in names}
-    return {name: {"value": round(one.mean, 10), "low": round(one.low, 10), "high": round(one.high, 10)} for name, one in found.items()}
+    return {
+        name: {"value": round(one.mean, 10), "low": round(one.low, 10), "high": round(one.high, 10)}
+        for name, one in found.items()
+    }
 
 
-def write_run(method: str, seed: int = 0, seconds: float = 100.0, signature: dict = SIGNATURE, better: float = 0.0) -> None:
+def write_run(
+    method: str, seed: int = 0, seconds: float = 100.0, signature: dict = SIGNATURE, better: float = 0.0
+) -> None:
     """A run as the stages before leave it; `better` is what its CIDEr is above that of its method."""
     cider = CIDER[method] + 0.01 * seed + better
     given = of_captions(cider, f"{method}{seed}")
-    write_json(paths.result(method, "caption", seed), {
-        "task": "caption", "method": method, "seed": seed,
-        "metrics": measured(TASKS["caption"].metrics, given, Evaluate.model_validate(signature["evaluate"])),
-        "diversity": {"distinct-1": 0.06, "distinct-2": 0.21, "vocabulary": 312 + seed, "unique_share": 0.93, "novel_share": 0.88,
-                      "mean_length": 10.4},
-        "controls": {"other_image": {"CIDEr": metric(0.11 * cider)}}, **sizes(method), "per_image": given, "signature": signature,
-    })
+    write_json(
+        paths.result(method, "caption", seed),
+        {
+            "task": "caption",
+            "method": method,
+            "seed": seed,
+            "metrics": measured(
+                TASKS["caption"].metrics, given, Evaluate.model_validate(signature["evaluate"])
+            ),
+            "diversity": {
+                "distinct-1": 0.06,
+                "distinct-2": 0.21,
+                "vocabulary": 312 + seed,
+                "unique_share": 0.93,
+                "novel_share": 0.88,
+                "mean_length": 10.4,
+            },
+            "controls": {"other_image": {"CIDEr": metric(0.11 * cider)}},
+            **sizes(method),
+            "per_image": given,
+            "signature": signature,
+        },
+    )
     things = ["a red apple", "two mice", "a snail left of a drum", "three kites above a boat"]
-    write_json(paths.predictions(method, "caption", seed), [
-        {"image_id": i, "file_name": f"{i:04}.png", "caption": f"{method} sees {things[i % 4]} on a green background",
-         "references": [f"{things[i % 4]} on green", "something else"]} for i in range(IMAGES)])
+    write_json(
+        paths.predictions(method, "caption", seed),
+        [
+            {
+                "image_id": i,
+                "file_name": f"{i:04}.png",
+                "caption": f"{method} sees {things[i % 4]} on a green background",
+                "references": [f"{things[i % 4]} on green", "something else"],
+            }
+            for i in range(IMAGES)
+        ],
+    )
     write_training("caption", method, seed, seconds)
 
 
 def sizes(method: str) -> dict:
-    return {"trained_parameters": round(134515008 * SHARE[method]), "trained_share": SHARE[method], "projector_parameters": 230976,
-            "checkpoint_bytes": 2_000_000}
+    return {
+        "trained_parameters": round(134515008 * SHARE[method]),
+        "trained_share": SHARE[method],
+        "projector_parameters": 230976,
+        "checkpoint_bytes": 2_000_000,
+    }
 
 
 def write_training(task: str, method: str, seed: int, seconds: float) -> None:
     """What a training took, and its curve."""
     if method == paths.START:
         return
-    write_json(paths.resources(method, task, seed), {
-        "train_seconds": seconds, "captions_per_second": 36.0, "peak_memory_bytes": 2_100_000_000, "step_seconds": 0.66})
+    write_json(
+        paths.resources(method, task, seed),
+        {
+            "train_seconds": seconds,
+            "captions_per_second": 36.0,
+            "peak_memory_bytes": 2_100_000_000,
+            "step_seconds": 0.66,
+        },
+    )
     noise = random.Random(f"{method}{seed}")
-    rows = [{"step": i + 1, "captions": 24 * (i + 1), "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
-             "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else ""} for i in range(150)]
+    rows = [
+        {
+            "step": i + 1,
+            "captions": 24 * (i + 1),
+            "loss": 0.6 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method] + 0.2 * noise.random(),
+            "val_loss": (0.7 + 2.2 / (1 + i / 12) + 2.4 - CIDER[method]) if i in (74, 149) else "",
+        }
+        for i in range(150)
+    ]
     paths.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
     write_table(paths.curve(method, task, seed), pd.DataFrame(rows, dtype=object), "\t")
 
@@ -104,24 +160,61 @@ def scores(accuracy: float) -> tuple[dict, dict]:
     """Metrics and question types around an accuracy."""
     metrics = {name: metric(round(accuracy * factor, 4)) for name, factor in
                [("accuracy", 1), ("yes/no", 1.05), ("number", 0.8), ("other", 1.02)]}
-    return metrics, {name: metric(round(accuracy * (0.8 + 0.1 * i), 4)) | {"questions": 60} for i, name in enumerate(sorted(TYPES))}
+    return metrics, {
+        name: metric(round(accuracy * (0.8 + 0.1 * i), 4)) | {"questions": 60}
+        for i, name in enumerate(sorted(TYPES))
+    }
 
 
-def write_questions_run(method: str, seed: int = 0, seconds: float = 80.0, signature: dict = QUESTIONS) -> None:
+def write_questions_run(
+    method: str, seed: int = 0, seconds: float = 80.0, signature: dict = QUESTIONS
+) -> None:
     """A run of the question task as the stages before leave it: four questions an image."""
     found, types = scores(ACCURACY[method] + 0.001 * seed)
     given = of_answers({name: one["value"] for name, one in found.items()}, f"{method}{seed}")
-    controls = {"other_image": scores(0.45 * ACCURACY[method] + 0.02), "mean_image": scores(0.4 * ACCURACY[method] + 0.02),
-                "most_frequent": scores(0.37)}
-    write_json(paths.result(method, "vqa", seed), {
-        "task": "vqa", "method": method, "seed": seed, "metrics": measured(tuple(found), given, SETTINGS), "question_types": types,
-        "controls": {name: one[0] for name, one in controls.items()},
-        "control_question_types": {name: one[1] for name, one in controls.items()},
-        **sizes(method), "per_image": given, "signature": signature,
-    })
-    things = {"count": "How many kites are there?", "existence": "Is there a drum?", "colour": "What is the background colour?",
-              "position": "What is to the left of the tent?"}
-    write_answered(paths.predictions(method, "vqa", seed), [
-        Answered(4 * i + j, i, f"{i:04}.png", things[kind], kind, TYPES[kind], f"{method} says {kind}", f"{method} is blind", "",
-                 [f"right {kind}"] * 10) for i in range(IMAGES) for j, kind in enumerate(TYPES)])
+    controls = {
+        "other_image": scores(0.45 * ACCURACY[method] + 0.02),
+        "mean_image": scores(0.4 * ACCURACY[method] + 0.02),
+        "most_frequent": scores(0.37),
+    }
+    write_json(
+        paths.result(method, "vqa", seed),
+        {
+            "task": "vqa",
+            "method": method,
+            "seed": seed,
+            "metrics": measured(tuple(found), given, SETTINGS),
+            "question_types": types,
+            "controls": {name: one[0] for name, one in controls.items()},
+            "control_question_types": {name: one[1] for name, one in controls.items()},
+            **sizes(method),
+            "per_image": given,
+            "signature": signature,
+        },
+    )
+    things = {
+        "count": "How many kites are there?",
+        "existence": "Is there a drum?",
+        "colour": "What is the background colour?",
+        "position": "What is to the left of the tent?",
+    }
+    write_answered(
+        paths.predictions(method, "vqa", seed),
+        [
+            Answered(
+                4 * i + j,
+                i,
+                f"{i:04}.png",
+                things[kind],
+                kind,
+                TYPES[kind],
+                f"{method} says {kind}",
+                f"{method} is blind",
+                "",
+                [f"right {kind}"] * 10,
+            )
+            for i in range(IMAGES)
+            for j, kind in enumerate(TYPES)
+        ],
+    )
     write_training("vqa", method, seed, seconds)

@@ -1,4 +1,5 @@
-"""Caption metrics against pycocoevalcap's own classes, through the stage, with the Java of the wheel alone."""
+"""Caption metrics against pycocoevalcap's own classes, through the stage, with the Java of the wheel
+alone."""
 
 from __future__ import annotations
 
@@ -29,8 +30,14 @@ EMPTY = (2, 23)  # rows without a caption: inside and at the end, where the wrap
 
 
 def sentence(source: random.Random) -> str:
-    words = [["A", "The", "One"], ["dog", "cat", "man's bird", "T-shirt"], ["runs", "is running", "sleeps", "didn't sit"],
-             ["on", "near", "over"], ["a", "the"], ["sofa", "couch", "café table", "field"]]
+    words = [
+        ["A", "The", "One"],
+        ["dog", "cat", "man's bird", "T-shirt"],
+        ["runs", "is running", "sleeps", "didn't sit"],
+        ["on", "near", "over"],
+        ["a", "the"],
+        ["sofa", "couch", "café table", "field"],
+    ]
     return " ".join(source.choice(choices) for choices in words) + source.choice([".", "", "!", " (again)."])
 
 
@@ -40,7 +47,9 @@ def rows() -> list[dict[str, Any]]:
     found = []
     for i in range(24):
         references = [sentence(source) for _ in range(5)]
-        caption = references[0] if i % 6 == 0 else sentence(source)  # some are perfect: METEOR sums them otherwise
+        caption = (
+            references[0] if i % 6 == 0 else sentence(source)
+        )  # some are perfect: METEOR sums them otherwise
         found.append({"image_id": i, "file_name": f"{i}.png", "caption": "" if i in EMPTY else caption,
                       "references": references})
     return found
@@ -48,7 +57,9 @@ def rows() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def tokenized(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    return tokenize.tokenize([row["caption"] for row in rows]), [tokenize.tokenize(row["references"]) for row in rows]
+    return tokenize.tokenize([row["caption"] for row in rows]), [
+        tokenize.tokenize(row["references"]) for row in rows
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +82,12 @@ def project(rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 
 def evaluate(folder: Path, **environment: str) -> bytes:
     """Run the stage; PATH names no program at all."""
-    subprocess.run([sys.executable, ROOT / "stages/evaluate.py", "--method", "lora", "--task", "caption", "--seed", "0"],
-                   cwd=folder, check=True, env=os.environ | {"PATH": "/nowhere"} | environment)
+    subprocess.run(
+        [sys.executable, ROOT / "stages/evaluate.py", "--method", "lora", "--task", "caption", "--seed", "0"],
+        cwd=folder,
+        check=True,
+        env=os.environ | {"PATH": "/nowhere"} | environment,
+    )
     return (folder / "data/results/lora/caption-0.json").read_bytes()
 
 
@@ -89,8 +104,18 @@ def java_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("java_by_name")
 def test_tokens_equal_those_of_the_wrapper() -> None:
-    texts = ["A dog's T-shirt (red), isn't it?", "It costs $3.50 -- or 1/2; “quoted” `so'...", "naïve café, 犬 and 🐕!", "...",
-             "The end of the U.S.", "e.g. a man-made\nlake :-)", "[brackets] {braces} <tags>", "a dog ||| a cat", "'", "A\tB  C"]
+    texts = [
+        "A dog's T-shirt (red), isn't it?",
+        "It costs $3.50 -- or 1/2; “quoted” `so'...",
+        "naïve café, 犬 and 🐕!",
+        "...",
+        "The end of the U.S.",
+        "e.g. a man-made\nlake :-)",
+        "[brackets] {braces} <tags>",
+        "a dog ||| a cat",
+        "'",
+        "A\tB  C",
+    ]
     expected = PTBTokenizer().tokenize({i: [{"caption": text}] for i, text in enumerate(texts)})
     assert tokenize.tokenize(texts) == [expected[i][0] for i in range(len(texts))]
 
@@ -101,7 +126,9 @@ def test_no_separator_inside_a_caption_shifts_the_next() -> None:
 
 
 @pytest.mark.usefixtures("java_by_name")
-def test_metrics_equal_those_of_the_wrapper(written: bytes, tokenized: tuple[list[str], list[list[str]]]) -> None:
+def test_metrics_equal_those_of_the_wrapper(
+    written: bytes, tokenized: tuple[list[str], list[list[str]]]
+) -> None:
     found = json.loads(written)
     said, expected = {i: [text] for i, text in enumerate(tokenized[0])}, dict(enumerate(tokenized[1]))
     official = Meteor()
@@ -136,8 +163,22 @@ def test_meteor_from_statistics_equals_the_program(tokenized: tuple[list[str], l
 
 def test_the_results_file(written: bytes) -> None:
     found = json.loads(written)
-    assert list(found) == ["task", "method", "seed", "metrics", "diversity", "controls", "trained_parameters", "trained_share",
-                           "projector_parameters", "checkpoint_bytes", "budget", "audit", "per_image", "signature"]
+    assert list(found) == [
+        "task",
+        "method",
+        "seed",
+        "metrics",
+        "diversity",
+        "controls",
+        "trained_parameters",
+        "trained_share",
+        "projector_parameters",
+        "checkpoint_bytes",
+        "budget",
+        "audit",
+        "per_image",
+        "signature",
+    ]
     assert list(found["metrics"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert all(row["low"] < row["value"] < row["high"] for row in found["metrics"].values())
     assert found["controls"]["other_image"]["CIDEr"]["high"] < found["metrics"]["CIDEr"]["low"]
@@ -147,10 +188,17 @@ def test_the_results_file(written: bytes) -> None:
     settings = Evaluate.model_validate(found["signature"]["evaluate"])
     for name, row in found["metrics"].items():
         one = per_image.estimates(name, {"it": [found["per_image"]]}, settings)["it"]
-        assert (one.mean, one.low, one.high) == pytest.approx((row["value"], row["low"], row["high"]), abs=1e-9), name
-    assert found["diversity"]["novel_share"] == pytest.approx(21 / 24)  # all but the two empty and the one of train
+        assert (one.mean, one.low, one.high) == pytest.approx(
+            (row["value"], row["low"], row["high"]), abs=1e-9
+        ), name
+    assert found["diversity"]["novel_share"] == pytest.approx(
+        21 / 24
+    )  # all but the two empty and the one of train
     assert found["signature"]["images"] == 24
 
 
 def test_a_second_run_in_another_locale_is_equal_bit_for_bit(written: bytes, project: Path) -> None:
-    assert evaluate(project, LC_ALL="de_DE.UTF-8", PYTHONHASHSEED="7", JAVA_TOOL_OPTIONS="-Duser.language=de") == written
+    assert (
+        evaluate(project, LC_ALL="de_DE.UTF-8", PYTHONHASHSEED="7", JAVA_TOOL_OPTIONS="-Duser.language=de")
+        == written
+    )

@@ -22,7 +22,8 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     """Print the comparison of the given results, or of those that params.yaml asks for.
 
     Raises:
-        InputError: a file or a choice is wrong, results cannot be compared, or (after printing) one that params.yaml asks for is missing.
+        InputError: a file or a choice is wrong, results cannot be compared, or (after printing) one that
+            params.yaml asks for is missing.
     """
     choice_of("unknown format", form, FORMS)
     if results:
@@ -36,11 +37,17 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
         choice_of("unknown task", task, list(dict.fromkeys(run.task for run in runs)))
     found = compare([run for run in runs if task in (None, run.task)])
     if metric is not None:
-        choice_of("unknown metric", metric, list(dict.fromkeys(name for comparison in found for name in comparison.first.scores)))
+        choice_of(
+            "unknown metric",
+            metric,
+            list(dict.fromkeys(name for comparison in found for name in comparison.first.scores)),
+        )
         found = [comparison for comparison in found if metric in comparison.first.scores]
     write(found, metric, form)
     if missing:
-        raise InputError(f"{len(missing)} results are missing and left out: {', '.join(missing)}; make them with `dvc repro`")
+        raise InputError(
+            f"{len(missing)} results are missing and left out: {', '.join(missing)}; make them with `dvc repro`"
+        )
 
 
 def given(results: list[str]) -> list[Run]:
@@ -56,14 +63,17 @@ def given(results: list[str]) -> list[Run]:
         run = replace(run, method=name or run.method)
         key = (run.method, run.task, run.seed)
         if key in runs:
-            raise InputError(f"{runs[key][0]} and {word} are both results of {run.method} {run.task} {run.seed}; "
-                             f"give them names, such as other={path}")
+            raise InputError(
+                f"{runs[key][0]} and {word} are both results of {run.method} {run.task} {run.seed}; "
+                f"give them names, such as other={path}"
+            )
         runs[key] = (word, run)
     return [run for _, run in runs.values()]
 
 
 def write(comparisons: list[Comparison], metric: str | None, form: str) -> None:
-    """Write to the standard output; CSV is one table, of methods where `other` is empty, and then of pairs."""
+    """Write to the standard output; CSV is one table, of methods where `other` is empty, and then of
+    pairs."""
     if form == "terminal":
         sys.stdout.write(text.terminal(comparisons, metric))
     elif form == "markdown":

@@ -19,10 +19,12 @@ from vltune.pipeline.records import Captions, Prediction, fields, read_captions,
 
 
 def main(predictions: Path, annotations: Path, folder: Path | None, out: Path | None, root: Path) -> None:
-    """Score captions against COCO captions, or answers against VQAv2 annotations; what it is follows from the files.
+    """Score captions against COCO captions, or answers against VQAv2 annotations; what it is follows from the
+    files.
 
     Raises:
-        InputError: a file is of another form, names are missing or left over, or (with `folder`) an image is not there.
+        InputError: a file is of another form, names are missing or left over, or (with `folder`) an image is
+            not there.
     """
     output.check_file(out)
     settings = load(Evaluate, "evaluate", root / "params.yaml")
@@ -33,39 +35,64 @@ def main(predictions: Path, annotations: Path, folder: Path | None, out: Path | 
         output.emit(captions(predictions, said, annotations, folder, settings), out)
 
 
-def captions(path: Path, said: Any, annotations: Path, folder: Path | None, settings: Evaluate) -> dict[str, Any]:
-    """Score captions: metrics with intervals, diversity, and the CIDEr that is left when each image gets another one's caption."""
+def captions(
+    path: Path, said: Any, annotations: Path, folder: Path | None, settings: Evaluate
+) -> dict[str, Any]:
+    """Score captions: metrics with intervals, diversity, and the CIDEr that is left when each image gets
+    another one's caption."""
     known = read_captions(annotations)
     if folder is not None:
         absent = [image.file_name for image in known.images if not (folder / image.file_name).is_file()]
         if absent:
-            raise InputError(f"{folder}: {len(absent)} of {len(known.images)} images of {annotations} are not there: "
-                             f"{images.listed(absent)}")
+            raise InputError(
+                f"{folder}: {len(absent)} of {len(known.images)} images of {annotations} are not there: "
+                f"{images.listed(absent)}"
+            )
     by_image = caption_of(path, said, known)
-    same_keys(path, by_image, annotations, [image.id for image in known.images], {image.id: image.file_name for image in known.images})
+    same_keys(
+        path,
+        by_image,
+        annotations,
+        [image.id for image in known.images],
+        {image.id: image.file_name for image in known.images},
+    )
     references = known.by_image()
-    rows = [Prediction(image.id, image.file_name, by_image[image.id], references[image.id]) for image in known.images]
+    rows = [
+        Prediction(image.id, image.file_name, by_image[image.id], references[image.id])
+        for image in known.images
+    ]
     scores, _ = caption.score(path, caption.checked(path, rows), [], settings)
     scores["diversity"].pop("novel_share")  # there are no training captions to compare with
     return {"images": len(rows), **scores}
 
 
 def caption_of(path: Path, said: Any, known: Captions) -> dict[int | str, str]:
-    """Read captions by the ids of images, from {name: caption} or COCO's result format [{"image_id", "caption"}].
+    """Read captions by the ids of images, from {name: caption} or COCO's result format [{"image_id",
+    "caption"}].
 
-    A name is a file's name, with or without its folder or its extension; one that fits no image stays as it is.
+    A name is a file's name, with or without its folder or its extension; one that fits no image stays as it
+    is.
     """
     if isinstance(said, list):
         return keyed(path, said, "image_id", "caption")
     if not isinstance(said, dict):
-        raise InputError(f"{path}: expected an object {{name: caption}}, or a list of objects with image_id and caption")
+        raise InputError(
+            f"{path}: expected an object {{name: caption}}, or a list of objects with image_id and caption"
+        )
     ids: dict[str, int | str] = {}
     for image in known.images:
         for name in {image.file_name, Path(image.file_name).name, Path(image.file_name).stem}:
             if name in ids and name in said:
-                raise InputError(f"{path}: {name!r} may be image {ids[name]!r} or {image.id!r}; give longer names, or COCO's result format")
+                raise InputError(
+                    f"{path}: {name!r} may be image {ids[name]!r} or {image.id!r}; give longer names, or COCO's result format"
+                )
             ids[name] = image.id
-    return keyed(path, [{"image": ids.get(name, name), "caption": caption} for name, caption in said.items()], "image", "caption")
+    return keyed(
+        path,
+        [{"image": ids.get(name, name), "caption": caption} for name, caption in said.items()],
+        "image",
+        "caption",
+    )
 
 
 def keyed(path: Path, said: list[Any], key: str, text: str) -> dict[int | str, str]:
@@ -78,8 +105,11 @@ def keyed(path: Path, said: list[Any], key: str, text: str) -> dict[int | str, s
     return {row[key]: row[text] for row in rows}
 
 
-def answers(path: Path, said: list[Any], annotations: Path, folder: Path | None, settings: Evaluate) -> dict[str, Any]:
-    """Score answers: VQA accuracy overall, by answer type and by question type, with intervals over images."""
+def answers(
+    path: Path, said: list[Any], annotations: Path, folder: Path | None, settings: Evaluate
+) -> dict[str, Any]:
+    """Score answers: VQA accuracy overall, by answer type and by question type, with intervals over
+    images."""
     by_question = keyed(path, said, "question_id", "answer")
     known = annotated(annotations)
     same_keys(path, by_question, annotations, [row["question_id"] for row in known], {})
@@ -87,36 +117,73 @@ def answers(path: Path, said: list[Any], annotations: Path, folder: Path | None,
         ids = [row["image_id"] for row in known]
         absent = sorted({*map(str, ids)} - {*map(str, images.by_id(folder, ids, {}))})
         if absent:
-            raise InputError(f"{folder}: {len(absent)} images of {annotations} are not there: {images.listed(absent)}")
-    both = vqa.checked(annotations, [
-        Answered(row["question_id"], row["image_id"], "", "", row["question_type"], row["answer_type"], by_question[row["question_id"]],
-                 "", "", row["answers"]) for row in known])
+            raise InputError(
+                f"{folder}: {len(absent)} images of {annotations} are not there: {images.listed(absent)}"
+            )
+    both = vqa.checked(
+        annotations,
+        [
+            Answered(
+                row["question_id"],
+                row["image_id"],
+                "",
+                "",
+                row["question_type"],
+                row["answer_type"],
+                by_question[row["question_id"]],
+                "",
+                "",
+                row["answers"],
+            )
+            for row in known
+        ],
+    )
     places = {image_id: i for i, image_id in enumerate(dict.fromkeys(row.image_id for row in both))}
     right = np.array([accuracy.accuracy(row.answer, row.answers) for row in both])
     counts = bootstrap.draws(len(places), settings.bootstrap_samples, settings.seed)
     image = np.array([places[row.image_id] for row in both])
-    return {"questions": len(both), "images": len(places), **vqa.intervals(both, image, right, counts, settings.confidence)}
+    return {
+        "questions": len(both),
+        "images": len(places),
+        **vqa.intervals(both, image, right, counts, settings.confidence),
+    }
 
 
 def annotated(path: Path) -> list[dict[str, Any]]:
-    """Read VQAv2 annotations; `answers` becomes a list of texts. InputError names the row that is of another form."""
+    """Read VQAv2 annotations; `answers` becomes a list of texts. InputError names the row that is of another
+    form."""
     content = read_json(path)
-    if not isinstance(content, dict) or not isinstance(content.get("annotations"), list) or not content["annotations"]:
-        raise InputError(f"{path}: expected VQAv2 annotations, an object with a list 'annotations' that is not empty")
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("annotations"), list)
+        or not content["annotations"]
+    ):
+        raise InputError(
+            f"{path}: expected VQAv2 annotations, an object with a list 'annotations' that is not empty"
+        )
     keys = ("question_id", "image_id", "question_type", "answer_type", "answers")
     rows = [fields(path, "annotations", i, row, keys) for i, row in enumerate(content["annotations"])]
     for i, row in enumerate(rows):
         given = row["answers"] if isinstance(row["answers"], list) else []
         row["answers"] = [one.get("answer") if isinstance(one, dict) else None for one in given]
         if not given or not all(isinstance(text, str) for text in row["answers"]):
-            raise InputError(f"{path}: annotations[{i}] (id {row['question_id']!r}): expected a list of at least one answer, "
-                             f"found {given!r}")
+            raise InputError(
+                f"{path}: annotations[{i}] (id {row['question_id']!r}): expected a list of at least one answer, "
+                f"found {given!r}"
+            )
     repeated(path, "annotations", [row["question_id"] for row in rows])
     return rows
 
 
-def same_keys(path: Path, found: Iterable[int | str], annotations: Path, expected: list[int | str], names: dict[int | str, str]) -> None:
-    """Check that predictions and annotations are about the same things; InputError lists the first that are in one alone."""
+def same_keys(
+    path: Path,
+    found: Iterable[int | str],
+    annotations: Path,
+    expected: list[int | str],
+    names: dict[int | str, str],
+) -> None:
+    """Check that predictions and annotations are about the same things; InputError lists the first that are
+    in one alone."""
     here, there = dict.fromkeys(found), dict.fromkeys(expected)
     missing = [names.get(one, one) for one in there if one not in here]
     extra = [repr(one) for one in here if one not in there]

@@ -19,15 +19,16 @@ from vltune.pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class Method(Scored):
-    """A method over its seeds: `result` holds means, and in `metrics` the spread `sd` too (None with one seed)."""
+    """A method over its seeds: `result` holds means, and in `metrics` the spread `sd` too (None with one
+    seed)."""
 
     seeds: int
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One task: its methods in the order of the runs, and by metric how many images it is about, and the verdicts on the pairs
-    (none of fewer than two)."""
+    """One task: its methods in the order of the runs, and by metric how many images it is about, and the
+    verdicts on the pairs (none of fewer than two)."""
 
     methods: list[Method]
     images: dict[str, int]
@@ -40,43 +41,75 @@ class Comparison:
 
 
 def compare(runs: list[Run]) -> list[Comparison]:
-    """Compare the runs of each task. The start takes no part in the pairs: every method begins from it, and it is none.
+    """Compare the runs of each task. The start takes no part in the pairs: every method begins from it, and
+    it is none.
 
     Raises:
-        InputError: two runs of a task were scored differently or on other images, or there are too few samples for verdicts.
+        InputError: two runs of a task were scored differently or on other images, or there are too few
+            samples for verdicts.
     """
-    return [_compare([run for run in runs if run.task == task]) for task in dict.fromkeys(run.task for run in runs)]
+    return [
+        _compare([run for run in runs if run.task == task])
+        for task in dict.fromkeys(run.task for run in runs)
+    ]
 
 
 def _compare(runs: list[Run]) -> Comparison:
     check_same({f"{run.method} {run.task} {run.seed}": run.result["signature"] for run in runs})
     _check_images(runs)
     names = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
-    methods = {method: [run for run in runs if run.method == method] for method in dict.fromkeys(run.method for run in runs)}
+    methods = {
+        method: [run for run in runs if run.method == method]
+        for method in dict.fromkeys(run.method for run in runs)
+    }
     scores = {method: [run.result["per_image"] for run in seeds] for method, seeds in methods.items()}
     estimates = {name: per_image.estimates(name, scores, runs[0].settings) for name in names}
     compared = {method: seeds for method, seeds in scores.items() if method != paths.START}
     return Comparison(
-        [_over_seeds(seeds, {name: estimates[name][method] for name in names}) for method, seeds in methods.items()],
+        [
+            _over_seeds(seeds, {name: estimates[name][method] for name in names})
+            for method, seeds in methods.items()
+        ],
         {name: per_image.images(name, runs[0].result["per_image"]) for name in names},
-        {name: per_image.verdicts(name, compared, runs[0].settings) for name in names} if len(compared) > 1 else {})
+        {name: per_image.verdicts(name, compared, runs[0].settings) for name in names}
+        if len(compared) > 1
+        else {},
+    )
 
 
 def _check_images(runs: list[Run]) -> None:
-    """Check that all runs are about the same images; InputError names two that are not, and some of the images."""
+    """Check that all runs are about the same images; InputError names two that are not, and some of the
+    images."""
     expected = runs[0].result["per_image"]["images"]
     for run in runs[1:]:
         found = run.result["per_image"]["images"]
         if found != expected:
             apart = [one for one in [*expected, *found] if (one in expected) != (one in found)]
-            raise InputError(f"'{runs[0].method} {run.task} {runs[0].seed}' and '{run.method} {run.task} {run.seed}' cannot be compared: "
-                             f"'per_image.images' holds {len(expected)} and {len(found)} images"
-                             + (f", only one of them has {', '.join(map(repr, apart[:5]))}" if apart else " in another order"))
+            raise InputError(
+                f"'{runs[0].method} {run.task} {runs[0].seed}' and '{run.method} {run.task} {run.seed}' cannot be compared: "
+                f"'per_image.images' holds {len(expected)} and {len(found)} images"
+                + (
+                    f", only one of them has {', '.join(map(repr, apart[:5]))}"
+                    if apart
+                    else " in another order"
+                )
+            )
 
 
 def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
     kind = runs[0].kind
     result = {name: mean([run.result[name] for run in runs]) for name in (*kind.parts, "controls", *SIZES)}
-    scores = {name: {"value": one.mean, "sd": one.sd, "low": one.low, "high": one.high} for name, one in estimates.items()}
-    rounded = {name: {end: None if x is None else round(x, DIGITS) for end, x in one.items()} for name, one in scores.items()}
-    return Method(runs[0].method, runs[0].task, result | {"metrics": rounded, "signature": runs[0].result["signature"]}, len(runs))
+    scores = {
+        name: {"value": one.mean, "sd": one.sd, "low": one.low, "high": one.high}
+        for name, one in estimates.items()
+    }
+    rounded = {
+        name: {end: None if x is None else round(x, DIGITS) for end, x in one.items()}
+        for name, one in scores.items()
+    }
+    return Method(
+        runs[0].method,
+        runs[0].task,
+        result | {"metrics": rounded, "signature": runs[0].result["signature"]},
+        len(runs),
+    )

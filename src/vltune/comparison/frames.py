@@ -1,7 +1,8 @@
-"""The tables of the comparison as pandas DataFrames: every column with its type, unit and meaning, in one place.
+"""The tables of the comparison as pandas DataFrames: every column with its type, unit and meaning, in one
+place.
 
-`frame` builds a table of these columns, `read` reads one from a file, and `files.write_table` writes one. Types are
-pandas' nullable ones, so that a whole number stays whole where another row has no value.
+`frame` builds a table of these columns, `read` reads one from a file, and `files.write_table` writes one.
+Types are pandas' nullable ones, so that a whole number stays whole where another row has no value.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Column(NamedTuple):
 
 
 def _scores(name: str) -> list[Column]:
-    ends = [Column(f"{name}_{end}", REAL, "", f"{end} end of its interval over images") for end in ("low", "high")]
+    ends = [
+        Column(f"{name}_{end}", REAL, "", f"{end} end of its interval over images") for end in ("low", "high")
+    ]
     return [Column(name, REAL, "", f"{name} on the test images"), *ends]
 
 
@@ -62,20 +65,32 @@ RESOURCES = [
     Column("step_seconds", REAL, "s", "median time of a step"),
 ]
 METRIC = [Column("task", TEXT, "", "caption or vqa"), Column("metric", TEXT, "", "name of the metric")]
-COUNTS = [Column("seeds", WHOLE, "", "of each method"), Column("images", WHOLE, "", "that the metric is about")]
+COUNTS = [
+    Column("seeds", WHOLE, "", "of each method"),
+    Column("images", WHOLE, "", "that the metric is about"),
+]
 ENDS = [Column("low", REAL, "of the metric", "low end of the interval"),
         Column("high", REAL, "of the metric", "high end of the interval")]
 # A row for each metric and method: metrics/methods.csv.
 METHODS = [
-    *METRIC, Column("method", TEXT, "", "what was trained"), Column("mean", REAL, "of the metric", "mean over seeds"),
-    Column("sd", REAL, "of the metric", "standard deviation over seeds; empty with one seed"), *ENDS, *COUNTS,
+    *METRIC,
+    Column("method", TEXT, "", "what was trained"),
+    Column("mean", REAL, "of the metric", "mean over seeds"),
+    Column("sd", REAL, "of the metric", "standard deviation over seeds; empty with one seed"),
+    *ENDS,
+    *COUNTS,
 ]
 # A row for each metric and pair of methods: metrics/verdicts.csv.
 VERDICTS = [
-    *METRIC, Column("method", TEXT, "", "first method"), Column("other", TEXT, "", "second method"),
-    Column("difference", REAL, "of the metric", "first minus second"), *ENDS,
-    Column("p", REAL, "", "p-value of the pair"), Column("p_holm", REAL, "", "p-value after Holm's correction"),
-    Column("verdict", TEXT, "", "of the first method: better, worse or tie"), *COUNTS,
+    *METRIC,
+    Column("method", TEXT, "", "first method"),
+    Column("other", TEXT, "", "second method"),
+    Column("difference", REAL, "of the metric", "first minus second"),
+    *ENDS,
+    Column("p", REAL, "", "p-value of the pair"),
+    Column("p_holm", REAL, "", "p-value after Holm's correction"),
+    Column("verdict", TEXT, "", "of the first method: better, worse or tie"),
+    *COUNTS,
 ]
 # A row for each metric and method, then one for each pair: `vltune compare --format csv`.
 BOTH = [*METHODS[:2], *VERDICTS[2:4], *METHODS[3:5], *VERDICTS[4:]]
@@ -107,13 +122,23 @@ EXPECTED = [
 
 
 def quality(metric: str) -> list[Column]:
-    """Give the columns of plots/quality_TASK.json, whose main metric has its own name: a row for each method."""
+    """Give the columns of plots/quality_TASK.json, whose main metric has its own name: a row for each
+    method."""
     return [
-        Column("task", TEXT, "", "caption or vqa"), Column("method", TEXT, "", "what was trained"),
-        Column("seeds", WHOLE, "", "of the method"), Column(metric, REAL, "", "mean over seeds"), *ENDS,
+        Column("task", TEXT, "", "caption or vqa"),
+        Column("method", TEXT, "", "what was trained"),
+        Column("seeds", WHOLE, "", "of the method"),
+        Column(metric, REAL, "", "mean over seeds"),
+        *ENDS,
         Column("blind", REAL, "of the metric", "with another image's features"),
-        SIZES[0], Column("trained_percent", REAL, "%", "of the decoder's parameters that are trained"),
-        Column("shown_percent", REAL, "%", "the same where a log axis can draw it: 0 is a decade below the others"),
+        SIZES[0],
+        Column("trained_percent", REAL, "%", "of the decoder's parameters that are trained"),
+        Column(
+            "shown_percent",
+            REAL,
+            "%",
+            "the same where a log axis can draw it: 0 is a decade below the others",
+        ),
     ]
 
 
@@ -134,10 +159,12 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def read(path: Path, columns: Sequence[Column], separator: str = ",") -> pd.DataFrame:
-    """Read a table that has these columns; further columns hold real numbers. An empty cell is a missing value.
+    """Read a table that has these columns; further columns hold real numbers. An empty cell is a missing
+    value.
 
     Raises:
-        InputError: the file is no table, a column is missing, or a cell is no number; names the row and the column.
+        InputError: the file is no table, a column is missing, or a cell is no number; names the row and the
+            column.
     """
     try:
         table = pd.read_csv(path, sep=separator, dtype=TEXT, keep_default_na=False, na_values=[""])
@@ -151,7 +178,8 @@ def read(path: Path, columns: Sequence[Column], separator: str = ",") -> pd.Data
 
 
 def _typed(path: Path, cells: pd.Series, dtype: str) -> pd.Series:
-    """Read the cells of a column; Python's `float` gives the nearest number to a text, pandas' parser may not."""
+    """Read the cells of a column; Python's `float` gives the nearest number to a text, pandas' parser may
+    not."""
     if dtype == TEXT:
         return cells
     numbers = []
@@ -161,5 +189,7 @@ def _typed(path: Path, cells: pd.Series, dtype: str) -> pd.Series:
             numbers.append(number if number is None or dtype == REAL else int(cell))
         except ValueError:
             wanted = "expected numbers" if dtype == REAL else "expected whole numbers"
-            raise InputError(f"{path}: row {row}: {wanted} in the column '{cells.name}', found {cell!r}") from None
+            raise InputError(
+                f"{path}: row {row}: {wanted} in the column '{cells.name}', found {cell!r}"
+            ) from None
     return pd.Series(numbers, dtype=dtype, name=cells.name)

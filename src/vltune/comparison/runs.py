@@ -41,8 +41,11 @@ class Scored:
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
-        """Those metrics of the task that are there, in the order of tables, each a value with low and high end."""
-        return {name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]}
+        """Those metrics of the task that are there, in the order of tables, each a value with low and high
+        end."""
+        return {
+            name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]
+        }
 
     @property
     def main(self) -> dict[str, float]:
@@ -93,34 +96,53 @@ def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) ->
 
 
 def compared(path: Path = PARAMS) -> list[str]:
-    """Read which methods are compared: those of `methods` and of `extra_methods`, which may be empty or absent.
+    """Read which methods are compared: those of `methods` and of `extra_methods`, which may be empty or
+    absent.
 
     Raises:
         InputError: as `values`, or a method stands in both lists.
     """
-    methods, extra = values("methods", path=path), values("extra_methods", path=path) if read(path).get("extra_methods") else []
+    methods, extra = (
+        values("methods", path=path),
+        values("extra_methods", path=path) if read(path).get("extra_methods") else [],
+    )
     twice = [name for name in extra if name in methods]
     if twice:
-        raise InputError(f"{path}: '{twice[0]}' is in 'methods' and in 'extra_methods'; take it out of one of them")
+        raise InputError(
+            f"{path}: '{twice[0]}' is in 'methods' and in 'extra_methods'; take it out of one of them"
+        )
     return methods + extra
 
 
 def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple[str, str, int]]:
-    """List the runs that there should be, as (method, task, seed), in the order of every table: the start comes last."""
-    return [(method, task, seed) for task in tasks
-            for method, seed in [*((method, seed) for method in methods for seed in seeds), (paths.START, START_SEED)]]
+    """List the runs that there should be, as (method, task, seed), in the order of every table: the start
+    comes last."""
+    return [
+        (method, task, seed)
+        for task in tasks
+        for method, seed in [
+            *((method, seed) for method in methods for seed in seeds),
+            (paths.START, START_SEED),
+        ]
+    ]
 
 
-def collect(methods: list[str], tasks: list[str], seeds: list[int], root: Path = HERE) -> tuple[list[Run], list[str]]:
+def collect(
+    methods: list[str], tasks: list[str], seeds: list[int], root: Path = HERE
+) -> tuple[list[Run], list[str]]:
     """Read all runs that are there, in the repository at `root`; name the results files that are not.
 
     Raises:
         InputError: no run is there, or a file is of the wrong form.
     """
     names = wanted(methods, tasks, seeds)
-    missing = [str(root / paths.result(*name)) for name in names if not (root / paths.result(*name)).is_file()]
+    missing = [
+        str(root / paths.result(*name)) for name in names if not (root / paths.result(*name)).is_file()
+    ]
     if len(missing) == len(names):
-        raise InputError(f"there is nothing to report: none of {', '.join(missing)} exists; make them with stages/evaluate.py")
+        raise InputError(
+            f"there is nothing to report: none of {', '.join(missing)} exists; make them with stages/evaluate.py"
+        )
     return [load(*name, root) for name in names if (root / paths.result(*name)).is_file()], missing
 
 
@@ -136,7 +158,9 @@ def load(method: str, task: str, seed: int, root: Path = HERE) -> Run:
         raise InputError(f"{path}: no such file; results there are: {found}; make it with stages/evaluate.py")
     run = read_result(path)
     if (run.method, run.task, run.seed) != (method, task, seed):
-        raise InputError(f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} {run.task} {run.seed}")
+        raise InputError(
+            f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} {run.task} {run.seed}"
+        )
     return replace(run, resources=_resources(root / paths.resources(method, task, seed)),
                    curve=_curve(root / paths.curve(method, task, seed)))
 
@@ -151,25 +175,34 @@ def read_result(path: Path) -> Run:
     _check_names(path, content)
     named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
     if named["task"] not in TASKS:
-        raise InputError(f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}")
+        raise InputError(
+            f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}"
+        )
     kind = TASKS[named["task"]]
-    result = fields(path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature"))
+    result = fields(
+        path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature")
+    )
     _check(path, kind, result)
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 
 def _check_names(path: Path, content: Any) -> None:
     """Raise InputError for a results file of an earlier version, whose names differ."""
-    old = [name for name in RENAMED if isinstance(content, dict) and name in (*content, content.get("method"))]
+    old = [
+        name for name in RENAMED if isinstance(content, dict) and name in (*content, content.get("method"))
+    ]
     if old:
-        raise InputError(f"{path}: written by an earlier version, in which '{RENAMED[old[0]]}' was called '{old[0]}'; "
-                         "make it again with `dvc repro`")
+        raise InputError(
+            f"{path}: written by an earlier version, in which '{RENAMED[old[0]]}' was called '{old[0]}'; "
+            "make it again with `dvc repro`"
+        )
 
 
 def mean(values: list[Any]) -> Any:
     """Give the mean over seeds of numbers, or of each number in dictionaries; equal values stay as they are.
 
-    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of intervals.
+    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of
+    intervals.
     """
     first = values[0]
     if all(value == first for value in values):
@@ -180,10 +213,22 @@ def mean(values: list[Any]) -> Any:
 
 
 def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
-    """Check that every score is there which the tables show, of the run and of its controls, and what verdicts need."""
+    """Check that every score is there which the tables show, of the run and of its controls, and what
+    verdicts need."""
     fields(path, "per_image", 0, result["per_image"], kind.per_image)
-    check(Evaluate, "evaluate", fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path)
-    fields(path, "metrics", 0, result["metrics"], tuple(name for name in kind.metrics if name not in kind.optional))
+    check(
+        Evaluate,
+        "evaluate",
+        fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"],
+        path,
+    )
+    fields(
+        path,
+        "metrics",
+        0,
+        result["metrics"],
+        tuple(name for name in kind.metrics if name not in kind.optional),
+    )
     found = tuple(name for name in kind.metrics if name in result["metrics"])
     controlled = tuple(name for name in found if name in kind.controlled)
     names = tuple(control.name for control in kind.controls)
@@ -195,7 +240,9 @@ def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
     if "question_types" in kind.parts:
         types = tuple(result["question_types"])
         _scores(path, "question_types", result["question_types"], types)
-        for name, scores in fields(path, "control_question_types", 0, result["control_question_types"], names).items():
+        for name, scores in fields(
+            path, "control_question_types", 0, result["control_question_types"], names
+        ).items():
             _scores(path, f"control_question_types.{name}", scores, types)
 
 
@@ -210,4 +257,8 @@ def _resources(path: Path) -> dict[str, Any]:
 
 def _curve(path: Path) -> pd.DataFrame:
     columns = frames.CURVE
-    return frames.read(path, columns, "\t")[frames.names(columns)] if path.is_file() else frames.frame(columns, [])
+    return (
+        frames.read(path, columns, "\t")[frames.names(columns)]
+        if path.is_file()
+        else frames.frame(columns, [])
+    )

@@ -25,17 +25,33 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
         check_same({f"{method} {task} {run.seed}": run.result["signature"] for run in found})
         for run in found:
             if not run.resources:
-                raise InputError(f"{paths.resources(method, task, run.seed)}: no such file; make it with stages/train.py")
-    write_json(SUMMARY, {
-        "method": method,
-        **{task: {name: mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
-           for task, found in runs.items()},
-        **{name: _mean_result(runs, name) for name in ("trained_parameters", "trained_share", "projector_parameters")},
-    })
-    write_json(COST, {
-        "method": method,
-        **{task: {name: mean([run.resources[name] for run in found]) for name in TIMINGS} for task, found in runs.items()},
-    })
+                raise InputError(
+                    f"{paths.resources(method, task, run.seed)}: no such file; make it with stages/train.py"
+                )
+    write_json(
+        SUMMARY,
+        {
+            "method": method,
+            **{
+                task: {name: mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
+                for task, found in runs.items()
+            },
+            **{
+                name: _mean_result(runs, name)
+                for name in ("trained_parameters", "trained_share", "projector_parameters")
+            },
+        },
+    )
+    write_json(
+        COST,
+        {
+            "method": method,
+            **{
+                task: {name: mean([run.resources[name] for run in found]) for name in TIMINGS}
+                for task, found in runs.items()
+            },
+        },
+    )
 
 
 def _mean_result(runs: dict[str, list[Run]], name: str) -> Any:

@@ -10,7 +10,8 @@ from vltune.pipeline.questions import ANSWER_TYPES
 
 @dataclass(frozen=True)
 class Control:
-    """A system that does not see the image: its name in results files, its column in comparison.csv, its name for people."""
+    """A system that does not see the image: its name in results files, its column in comparison.csv, its name
+    for people."""
 
     name: str
     column: str
@@ -61,12 +62,15 @@ TASKS = {
         optional=ANSWER_TYPES,
         listed=ANSWER_TYPES,
         controlled=("accuracy", *ANSWER_TYPES),
-        blind=(Control("other_image", "blind_accuracy", "blind"), Control("mean_image", "mean_image_accuracy", "mean image")),
+        blind=(
+            Control("other_image", "blind_accuracy", "blind"),
+            Control("mean_image", "mean_image_accuracy", "mean image"),
+        ),
         baseline=Control("most_frequent", "most_frequent_accuracy", "most frequent answer"),
         parts=("question_types", "control_question_types"),
         per_image=("images", "questions", "right"),
         diversity=(),
         explained="Accuracy is VQAv2's, from 0 to 1. Blind: with another image's features; mean image: with the mean features of all "
-                  "images; most frequent answer: that of the question's type in training.",
+        "images; most frequent answer: that of the question's type in training.",
     ),
 }

@@ -19,17 +19,21 @@ from vltune.pipeline.records import Prediction, read_captions, read_predictions
 
 @dataclass(frozen=True)
 class Scores:
-    """Each metric's value with its low and high end, and what `comparison/per_image.py` reads: scores or statistics of each image."""
+    """Each metric's value with its low and high end, and what `comparison/per_image.py` reads: scores or
+    statistics of each image."""
 
     metrics: dict[str, dict[str, float]]
     per_image: dict[str, list[float] | list[str]]
 
 
-def score_tokenized(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> Scores:
+def score_tokenized(
+    hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float
+) -> Scores:
     """Score tokenised hypotheses against tokenised references; `counts` are the draws of the bootstrap.
 
-    A metric with scores is their mean over images; CIDEr's document frequencies are those of all references passed here,
-    in the bootstrap too. A metric with statistics is scored from their sum over images, in each sample again.
+    A metric with scores is their mean over images; CIDEr's document frequencies are those of all references
+    passed here, in the bootstrap too. A metric with statistics is scored from their sum over images, in each
+    sample again.
 
     Source: Chen et al. 2015, Microsoft COCO captions: data collection and evaluation server, section 3.
     """
@@ -42,18 +46,26 @@ def score_tokenized(hypotheses: list[str], references: list[list[str]], counts: 
             values, samples = [statistics.mean()], bootstrap.means(counts, statistics)[:, None]
             scores[metric.key] = [round(float(x), bootstrap.DIGITS) for x in statistics]
         else:
-            values, samples = metric.value(statistics.sum(0)), metric.value(bootstrap.sums(counts, statistics))
+            values, samples = (
+                metric.value(statistics.sum(0)),
+                metric.value(bootstrap.sums(counts, statistics)),
+            )
             packed[metric.key] = bootstrap.pack(statistics)
-        metrics |= {name: bootstrap.row(values[i], samples[:, i], confidence) for i, name in enumerate(metric.values)}
+        metrics |= {
+            name: bootstrap.row(values[i], samples[:, i], confidence) for i, name in enumerate(metric.values)
+        }
     return Scores(metrics, {**scores, **packed})
 
 
-def other_image(hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float) -> dict[str, float]:
+def other_image(
+    hypotheses: list[str], references: list[list[str]], counts: np.ndarray, confidence: float
+) -> dict[str, float]:
     """Give CIDEr, with its interval, when each image gets the caption of another one.
 
-    This is the blind control: captioning has no prompt, so a caption depends on the image's features alone, and a model
-    that sees another image's features generates that image's caption. The captions are shifted by half the number of
-    images, because neighbours in a list of ids may look alike. What is left is the score due to the language prior alone.
+    This is the blind control: captioning has no prompt, so a caption depends on the image's features alone,
+    and a model that sees another image's features generates that image's caption. The captions are shifted by
+    half the number of images, because neighbours in a list of ids may look alike. What is left is the score
+    due to the language prior alone.
     """
     half = len(hypotheses) // 2
     scores = cider.statistics([*hypotheses[half:], *hypotheses[:half]], references)
@@ -74,12 +86,14 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
 
 
 def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:
-    """Check the texts of predictions and give them in the order of image ids, which pairs the draws of all runs.
+    """Check the texts of predictions and give them in the order of image ids, which pairs the draws of all
+    runs.
 
     An empty caption is allowed.
 
     Raises:
-        InputError: a caption or reference is no text, or an image has no references; names the file and the row.
+        InputError: a caption or reference is no text, or an image has no references; names the file and the
+            row.
     """
     for i, row in enumerate(predictions):
         where = f"{path}: row {i} (image {row.image_id!r})"
@@ -93,7 +107,9 @@ def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:
     return sorted(predictions, key=lambda row: (isinstance(row.image_id, str), row.image_id))
 
 
-def score(path: Path, predictions: list[Prediction], known: list[str], settings: Evaluate) -> tuple[dict[str, Any], dict[str, list]]:
+def score(
+    path: Path, predictions: list[Prediction], known: list[str], settings: Evaluate
+) -> tuple[dict[str, Any], dict[str, list]]:
     """Tokenise everything once, then measure; `known` are the references of the training split.
 
     Returns: metrics, diversity and the blind control; scores per image.
@@ -108,12 +124,16 @@ def score(path: Path, predictions: list[Prediction], known: list[str], settings:
     found = score_tokenized(hypotheses, references, counts, settings.confidence)
     blind = other_image(hypotheses, references, counts, settings.confidence)
     scores = {
-        "metrics": found.metrics, "diversity": diversity.measure(hypotheses, train), "controls": {"other_image": {"CIDEr": blind}},
+        "metrics": found.metrics,
+        "diversity": diversity.measure(hypotheses, train),
+        "controls": {"other_image": {"CIDEr": blind}},
     }
     return scores, {"images": [row.image_id for row in predictions], **found.per_image}
 
 
-def _tokenized(predictions: list[Prediction], known: list[str]) -> tuple[list[str], list[list[str]], set[str]]:
+def _tokenized(
+    predictions: list[Prediction], known: list[str]
+) -> tuple[list[str], list[list[str]], set[str]]:
     """Give hypotheses, references without those that hold no word, and the training references."""
     flat = [reference for row in predictions for reference in row.references]
     words = iter(tokenize.tokenize([*flat, *known, *(row.caption for row in predictions)]))

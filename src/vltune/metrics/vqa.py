@@ -1,4 +1,5 @@
-"""The question task: from a predictions file to its scores, beside those of the controls that do not see the image."""
+"""The question task: from a predictions file to its scores, beside those of the controls that do not see the
+image."""
 
 from __future__ import annotations
 
@@ -29,20 +30,26 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
         InputError: a file is missing or of the wrong form, or there are no training questions.
     """
     rows = checked(path, read_answered(path))
-    known = read_questions(*paths.questions("train"), {image.id for image in read_captions(paths.captions("train")).images})
+    known = read_questions(
+        *paths.questions("train"), {image.id for image in read_captions(paths.captions("train")).images}
+    )
     if not known:
-        raise InputError(f"{paths.questions('train')[0]}: expected at least one training question, for the most frequent answers")
+        raise InputError(
+            f"{paths.questions('train')[0]}: expected at least one training question, for the most frequent answers"
+        )
     scores, per_image = score(rows, known, settings)
     return scores, per_image, signature.sign_answers(rows, known, settings)
 
 
 def checked(path: Path, rows: list[Answered]) -> list[Answered]:
-    """Check the texts of answers and give them in the order of image and question ids, which pairs the draws of all runs.
+    """Check the texts of answers and give them in the order of image and question ids, which pairs the draws
+    of all runs.
 
     An empty answer of the model is allowed.
 
     Raises:
-        InputError: an answer is no text, people's answers are missing, or the kind of answer is unknown; names file and row.
+        InputError: an answer is no text, people's answers are missing, or the kind of answer is unknown;
+            names file and row.
     """
     for i, row in enumerate(rows):
         where = f"{path}: row {i} (question {row.question_id!r})"
@@ -50,14 +57,25 @@ def checked(path: Path, rows: list[Answered]) -> list[Answered]:
             if not isinstance(getattr(row, name), str):
                 raise InputError(f"{where}: {name} must be text, found {getattr(row, name)!r}")
         if row.answer_type not in ANSWER_TYPES:
-            raise InputError(f"{where}: answer_type must be one of {', '.join(ANSWER_TYPES)}, found {row.answer_type!r}")
-        if not isinstance(row.answers, list) or not row.answers or not all(isinstance(one, str) for one in row.answers):
-            raise InputError(f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}")
+            raise InputError(
+                f"{where}: answer_type must be one of {', '.join(ANSWER_TYPES)}, found {row.answer_type!r}"
+            )
+        if (
+            not isinstance(row.answers, list)
+            or not row.answers
+            or not all(isinstance(one, str) for one in row.answers)
+        ):
+            raise InputError(
+                f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}"
+            )
     return sorted(rows, key=lambda row: (_order(row.image_id), _order(row.question_id)))
 
 
-def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tuple[dict[str, Any], dict[str, list]]:
-    """Score the model and the controls on the same questions with the same draws; `known` are the training questions.
+def score(
+    rows: list[Answered], known: list[Question], settings: Evaluate
+) -> tuple[dict[str, Any], dict[str, list]]:
+    """Score the model and the controls on the same questions with the same draws; `known` are the training
+    questions.
 
     Returns: metrics, question types and both for each control; scores per image.
     """
@@ -66,11 +84,16 @@ def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tu
     place = {name: i for i, name in enumerate(images)}
     image = np.array([place[row.image_id] for row in rows])
     common = most_frequent(known)
-    said = {"": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
-            MOST_FREQUENT: [common[row.question_type] for row in rows]}
+    said = {
+        "": [row.answer for row in rows],
+        **{name: [getattr(row, name) for row in rows] for name in BLIND},
+        MOST_FREQUENT: [common[row.question_type] for row in rows],
+    }
     right = {name: np.array([accuracy(one, row.answers) for one, row in zip(answers, rows, strict=True)])
              for name, answers in said.items()}
-    found = {name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()}
+    found = {
+        name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()
+    }
     return {
         **found[""],
         "controls": {name: found[name]["metrics"] for name in found if name},
@@ -79,26 +102,36 @@ def score(rows: list[Answered], known: list[Question], settings: Evaluate) -> tu
 
 
 def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
-    """Give for each metric how many questions each image has, and the sum of their scores [questions]; see `metrics/per_image.py`."""
+    """Give for each metric how many questions each image has, and the sum of their scores [questions]; see
+    `metrics/per_image.py`."""
     masks = {name: mask for (kind, name), mask in groups(rows).items() if kind == "metrics"}
     return {
         "questions": {name: np.bincount(image, mask).astype(int).tolist() for name, mask in masks.items()},
-        "right": {name: np.bincount(image, mask * scores).round(bootstrap.DIGITS).tolist() for name, mask in masks.items()},
+        "right": {
+            name: np.bincount(image, mask * scores).round(bootstrap.DIGITS).tolist()
+            for name, mask in masks.items()
+        },
     }
 
 
 def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
-    """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is about, 0 or 1 [questions]."""
+    """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is
+    about, 0 or 1 [questions]."""
     found = {("metrics", OVERALL): np.ones(len(rows))}
-    for kind, name, values in [("metrics", "answer_type", ANSWER_TYPES),
-                               ("question_types", "question_type", sorted({row.question_type for row in rows}))]:
+    for kind, name, values in [
+        ("metrics", "answer_type", ANSWER_TYPES),
+        ("question_types", "question_type", sorted({row.question_type for row in rows})),
+    ]:
         masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in values}
         found |= {key: mask for key, mask in masks.items() if mask.any()}
     return found
 
 
-def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float) -> dict[str, Any]:
-    """Give the mean of the scores [questions] overall, by kind of answer and by kind of question, with intervals over images.
+def intervals(
+    rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float
+) -> dict[str, Any]:
+    """Give the mean of the scores [questions] overall, by kind of answer and by kind of question, with
+    intervals over images.
 
     `image` [questions] is each question's place in the draws `counts` [samples, images].
     """
@@ -117,8 +150,8 @@ def intervals(rows: list[Answered], image: np.ndarray, scores: np.ndarray, count
 
 
 def most_frequent(known: list[Question]) -> defaultdict[str, str]:
-    """Give by question type the answer that most training questions have, of equally many the first; for a question type
-    that is not among them the one of all.
+    """Give by question type the answer that most training questions have, of equally many the first; for a
+    question type that is not among them the one of all.
 
     Source: the prior per question type of Antol et al. 2015, VQA: visual question answering, section 4.
     """

@@ -1,4 +1,5 @@
-"""Some test images with the predictions of every run: chosen by position alone, so that nobody can pick the good ones."""
+"""Some test images with the predictions of every run: chosen by position alone, so that nobody can pick the
+good ones."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Output:
-    """A prediction: the caption of an image, or the answer to a question, which has a type and a blind answer too."""
+    """A prediction: the caption of an image, or the answer to a question, which has a type and a blind answer
+    too."""
 
     file_name: str
     question: str
@@ -38,7 +40,8 @@ class Output:
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its thumbnail as a data URL (empty if the file is missing), what is right, and the prediction by method."""
+    """One image: its thumbnail as a data URL (empty if the file is missing), what is right, and the
+    prediction by method."""
 
     name: str
     thumbnail: str
@@ -59,9 +62,19 @@ def cards(runs: list[Run], count: int = IMAGES) -> list[Card]:
             outputs[run.method] = READERS[run.task](path)
     if not outputs:
         return []
-    first = sorted(next(iter(outputs.values())).items(), key=lambda item: item[1].question_type)  # stable: else in their order
-    return [Card(row.file_name, thumbnail(FOLDER / row.file_name), row.question, row.right,
-                 {name: rows.get(key) for name, rows in outputs.items()}) for key, row in evenly(first, count)]
+    first = sorted(
+        next(iter(outputs.values())).items(), key=lambda item: item[1].question_type
+    )  # stable: else in their order
+    return [
+        Card(
+            row.file_name,
+            thumbnail(FOLDER / row.file_name),
+            row.question,
+            row.right,
+            {name: rows.get(key) for name, rows in outputs.items()},
+        )
+        for key, row in evenly(first, count)
+    ]
 
 
 def evenly(rows: list[T], count: int) -> list[T]:
@@ -96,13 +109,26 @@ def licence() -> str:
 
 
 def _captions(path: Path) -> dict[int | str, Output]:
-    return {row.image_id: Output(row.file_name, "", "", row.references[0] if row.references else "", row.caption, None)
-            for row in read_predictions(path)}
+    return {
+        row.image_id: Output(
+            row.file_name, "", "", row.references[0] if row.references else "", row.caption, None
+        )
+        for row in read_predictions(path)
+    }
 
 
 def _answers(path: Path) -> dict[int | str, Output]:
-    return {row.question_id: Output(row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
-                                  row.answer, row.other_image) for row in read_answered(path)}
+    return {
+        row.question_id: Output(
+            row.file_name,
+            row.question,
+            row.question_type,
+            Counter(row.answers).most_common(1)[0][0],
+            row.answer,
+            row.other_image,
+        )
+        for row in read_answered(path)
+    }
 
 
 READERS = {"caption": _captions, "vqa": _answers}

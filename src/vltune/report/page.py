@@ -22,13 +22,29 @@ from vltune.report.text import best_against_controls, in_words, meaning, note, p
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def write(path: Path, runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]], missing: list[str],
-          charts: dict[str, Path]) -> None:
-    """Write the page; `trials` are the summaries of the search, `charts` PNGs by the name that the template gives them."""
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+def write(
+    path: Path,
+    runs: list[Run],
+    comparisons: list[Comparison],
+    trials: list[dict[str, Any]],
+    missing: list[str],
+    charts: dict[str, Path],
+) -> None:
+    """Write the page; `trials` are the summaries of the search, `charts` PNGs by the name that the template
+    gives them."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     content = environment.get_template(TEMPLATE.name).render(
-        tasks=[_task(comparison, [run for run in runs if run.task == comparison.first.task]) for comparison in comparisons],
+        tasks=[
+            _task(comparison, [run for run in runs if run.task == comparison.first.task])
+            for comparison in comparisons
+        ],
         tuning=_tuning(trials) if trials else None,
         missing=missing,
         charts={name: gallery.address(chart.read_bytes(), "png") for name, chart in charts.items()},
@@ -42,29 +58,46 @@ def _task(comparison: Comparison, runs: list[Run]) -> dict[str, Any]:
     kind, methods, table = comparison.first.kind, comparison.methods, pairs(comparison, shown(comparison))
     verdict = [in_words(comparison, kind.main), meaning(comparison), best_against_controls(methods)]
     return {
-        "name": comparison.first.task, "metric": kind.main, "note": note(comparison), "verdict": [text for text in verdict if text],
-        "quality": _quality(methods), "pairs": _html(table) if len(table) else None, "types": _types(methods), "sizes": _sizes(methods),
-        "diversity": bool(kind.diversity), "cards": gallery.cards(runs),
+        "name": comparison.first.task,
+        "metric": kind.main,
+        "note": note(comparison),
+        "verdict": [text for text in verdict if text],
+        "quality": _quality(methods),
+        "pairs": _html(table) if len(table) else None,
+        "types": _types(methods),
+        "sizes": _sizes(methods),
+        "diversity": bool(kind.diversity),
+        "cards": gallery.cards(runs),
     }
 
 
 def _quality(methods: list[Method]) -> Markup:
-    """Give every metric of every method with its interval and its blind controls, and last the control that all share."""
+    """Give every metric of every method with its interval and its blind controls, and last the control that
+    all share."""
     task = methods[0].kind
     rows = []
     for method in methods:
-        row = {"method": method.method, "seeds": str(method.seeds), "trained": f"{method.result['trained_parameters']:,}",
-               "share": percent(method.result["trained_share"])}
+        row = {
+            "method": method.method,
+            "seeds": str(method.seeds),
+            "trained": f"{method.result['trained_parameters']:,}",
+            "share": percent(method.result["trained_share"]),
+        }
         row |= {name: _score(score) for name, score in method.scores.items()}
-        rows.append(row | {control.label: _score(method.control(control)[task.main]) for control in task.blind})
+        rows.append(
+            row | {control.label: _score(method.control(control)[task.main]) for control in task.blind}
+        )
     if task.baseline:
         scores = methods[0].control(task.baseline)
-        rows.append({"method": task.baseline.label, **{name: _score(scores[name]) for name in methods[0].scores}})
+        rows.append(
+            {"method": task.baseline.label, **{name: _score(scores[name]) for name in methods[0].scores}}
+        )
     return _html(rows)
 
 
 def _types(methods: list[Method]) -> Markup | None:
-    """Give the main metric of every method by type of question, under it that of the blind model; None without types."""
+    """Give the main metric of every method by type of question, under it that of the blind model; None
+    without types."""
     task = methods[0].kind
     if task.baseline is None:
         return None
@@ -73,29 +106,38 @@ def _types(methods: list[Method]) -> Markup | None:
         row = {"question type": name, "questions": f"{first['questions']:,}"}
         for method in methods:
             blind = method.result["control_question_types"][task.blind[0].name][name]["value"]
-            row[method.method] = _cell(f"{method.result['question_types'][name]['value']:.3f}", f"blind {blind:.3f}")
+            row[method.method] = _cell(
+                f"{method.result['question_types'][name]['value']:.3f}", f"blind {blind:.3f}"
+            )
         common = methods[0].result["control_question_types"][task.baseline.name][name]["value"]
         rows.append(row | {task.baseline.label: f"{common:.3f}"})
     return _html(rows)
 
 
 def _sizes(methods: list[Method]) -> Markup:
-    """Give the size of what every method keeps, and the diversity of its texts where the task measures that."""
+    """Give the size of what every method keeps, and the diversity of its texts where the task measures
+    that."""
     rows = []
     for method in methods:
         row = {"method": method.method, "projector": f"{method.result['projector_parameters']:,}",
                "checkpoint MB": f"{method.result['checkpoint_bytes'] / 1e6:,.2f}"}
         if method.kind.diversity:
             diversity = method.result["diversity"]
-            row |= {"distinct-1": f"{diversity['distinct-1']:.3f}", "distinct-2": f"{diversity['distinct-2']:.3f}",
-                    "vocabulary": f"{diversity['vocabulary']:,.0f}", "unique": percent(diversity["unique_share"]),
-                    "novel": percent(diversity["novel_share"]), "length": f"{diversity['mean_length']:.1f}"}
+            row |= {
+                "distinct-1": f"{diversity['distinct-1']:.3f}",
+                "distinct-2": f"{diversity['distinct-2']:.3f}",
+                "vocabulary": f"{diversity['vocabulary']:,.0f}",
+                "unique": percent(diversity["unique_share"]),
+                "novel": percent(diversity["novel_share"]),
+                "length": f"{diversity['mean_length']:.1f}",
+            }
         rows.append(row)
     return _html(rows)
 
 
 def _tuning(trials: list[dict[str, Any]]) -> Markup:
-    """Give the best values of the search for every method, and the loss that k trials are expected to reach."""
+    """Give the best values of the search for every method, and the loss that k trials are expected to
+    reach."""
     rows = []
     for trial in trials:
         best = ", ".join(f"{name} {number:g}" for name, number in trial["best"].items())

@@ -18,8 +18,8 @@ START, END = "<!-- result: written by `make readme` -->\n", "<!-- end of result 
 
 
 def block(comparisons: list[Comparison]) -> str:
-    """Give the small result table, a row for each task and method: its main metric, its blind control, and the verdict
-    on it against the method that trains most."""
+    """Give the small result table, a row for each task and method: its main metric, its blind control, and
+    the verdict on it against the method that trains most."""
     table = pd.DataFrame([row for comparison in comparisons for row in _rows(comparison)])
     return markdown_table(table.fillna("")) + "\n"
 

@@ -25,8 +25,8 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
 
     Returns: the results files of wanted runs that are missing.
     Raises:
-        InputError: no run is there, a file is of the wrong form, two runs of a task were scored differently or on other
-            images, or there are too few samples for verdicts.
+        InputError: no run is there, a file is of the wrong form, two runs of a task were scored differently
+            or on other images, or there are too few samples for verdicts.
     """
     runs, missing = collect(methods, tasks, seeds)
     comparisons = compare(runs)
@@ -44,7 +44,8 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
 def _plots(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]]) -> dict[str, Path]:
     """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
 
-    Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then draws nothing.
+    Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then
+    draws nothing.
     """
     methods = {comparison.first.task: comparison.methods for comparison in comparisons}
     quality = {task: tables.quality(kind.main, methods.get(task, [])) for task, kind in TASKS.items()}

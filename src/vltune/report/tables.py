@@ -1,4 +1,5 @@
-"""Runs and comparisons as tables for spreadsheets and for `dvc plots`; their columns are in `comparison/frames.py`."""
+"""Runs and comparisons as tables for spreadsheets and for `dvc plots`; their columns are in
+`comparison/frames.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
 
 
 def comparison(runs: list[Run]) -> pd.DataFrame:
-    """Give metrics/comparison.csv: quality, controls, sizes and diversity, nothing that varies between equal runs."""
+    """Give metrics/comparison.csv: quality, controls, sizes and diversity, nothing that varies between equal
+    runs."""
     return frames.frame(frames.COMPARISON, map(_compared, runs))
 
 
@@ -41,27 +43,50 @@ def over_seeds(comparisons: list[Comparison]) -> pd.DataFrame:
 
     `images` are those that the metric is about: of an answer type, the ones with such a question.
     """
-    rows = [{"task": method.task, "metric": name, "method": method.method, "mean": method.scores[name]["value"],
-             **method.scores[name], "seeds": method.seeds, "images": comparison.images[name]}
-            for comparison in comparisons for name in comparison.first.scores for method in comparison.methods]
+    rows = [
+        {
+            "task": method.task,
+            "metric": name,
+            "method": method.method,
+            "mean": method.scores[name]["value"],
+            **method.scores[name],
+            "seeds": method.seeds,
+            "images": comparison.images[name],
+        }
+        for comparison in comparisons
+        for name in comparison.first.scores
+        for method in comparison.methods
+    ]
     return frames.frame(frames.METHODS, rows)
 
 
 def verdicts(comparisons: list[Comparison]) -> pd.DataFrame:
     """Give metrics/verdicts.csv: each metric of each pair of methods."""
     numbers = ("difference", "low", "high", "p", "p_holm")
-    rows = [{"task": comparison.first.task, "metric": name, "method": row.a, "other": row.b,
-             **{column: round(getattr(row, column), DIGITS) for column in numbers},
-             "verdict": row.verdict, "seeds": verdicts.seeds, "images": comparison.images[name]}
-            for comparison in comparisons for name, verdicts in comparison.verdicts.items() for row in verdicts.rows]
+    rows = [
+        {
+            "task": comparison.first.task,
+            "metric": name,
+            "method": row.a,
+            "other": row.b,
+            **{column: round(getattr(row, column), DIGITS) for column in numbers},
+            "verdict": row.verdict,
+            "seeds": verdicts.seeds,
+            "images": comparison.images[name],
+        }
+        for comparison in comparisons
+        for name, verdicts in comparison.verdicts.items()
+        for row in verdicts.rows
+    ]
     return frames.frame(frames.VERDICTS, rows)
 
 
 def quality(metric: str, methods: list[Method]) -> pd.DataFrame:
     """Give plots/quality_TASK.json: a task's main metric, under its own name, against what was trained.
 
-    `low` and `high` end its interval, `blind` is what the method reaches with another image's features. `shown_percent` is
-    the trained share where a logarithmic axis can draw it: zero stands a decade left of the others.
+    `low` and `high` end its interval, `blind` is what the method reaches with another image's features.
+    `shown_percent` is the trained share where a logarithmic axis can draw it: zero stands a decade left of
+    the others.
     """
     table = frames.frame(frames.quality(metric), [{
         "task": method.task, "method": method.method, "seeds": method.seeds, metric: method.main["value"],
@@ -69,14 +94,17 @@ def quality(metric: str, methods: list[Method]) -> pd.DataFrame:
         "trained_parameters": round(method.result["trained_parameters"]),
         "trained_percent": round(100 * method.result["trained_share"], 6),
     } for method in methods])
-    positive = [100 * method.result["trained_share"] for method in methods if method.result["trained_share"] > 0]
+    positive = [
+        100 * method.result["trained_share"] for method in methods if method.result["trained_share"] > 0
+    ]
     zero_at = 10.0 ** (math.floor(math.log10(min(positive, default=1.0))) - 1)
     table["shown_percent"] = table["trained_percent"].where(table["trained_percent"] > 0, zero_at)
     return table
 
 
 def curves(runs: list[Run]) -> pd.DataFrame:
-    """Give plots/curves.json: each run's training loss as a moving mean, and its validation losses, thinned evenly."""
+    """Give plots/curves.json: each run's training loss as a moving mean, and its validation losses, thinned
+    evenly."""
     return pd.concat([frames.frame(frames.LOSSES, []), *(_curve(run) for run in runs if len(run.curve))])
 
 
@@ -95,7 +123,8 @@ def _mean(window: Any) -> float:
 
 
 def tuning(trials: list[dict[str, Any]]) -> pd.DataFrame:
-    """Give the lowest validation loss expected of k trials of the search: a row for each task, method and k."""
+    """Give the lowest validation loss expected of k trials of the search: a row for each task, method and
+    k."""
     return frames.frame(frames.EXPECTED, [
         {"task": trial["task"], "method": trial["method"], "k": k, "val_loss": loss}
         for trial in trials for k, loss in enumerate(trial["best_of_k"], 1)])

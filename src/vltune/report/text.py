@@ -1,4 +1,5 @@
-"""The comparison in tables and sentences: Markdown for metrics/comparison.md, aligned columns for the terminal."""
+"""The comparison in tables and sentences: Markdown for metrics/comparison.md, aligned columns for the
+terminal."""
 
 from __future__ import annotations
 
@@ -86,7 +87,9 @@ def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
         row |= {"trained": f"{result['trained_parameters']:,}", "share": percent(result["trained_share"])}
         row |= {score: interval(scores[names[0]])} | {name: value(scores[name]) for name in names[1:]}
         if main:
-            row |= {control.label: f"{method.control(control)[task.main]['value']:.3f}" for control in task.blind}
+            row |= {
+                control.label: f"{method.control(control)[task.main]['value']:.3f}" for control in task.blind
+            }
         if main and task.diversity:
             row |= {"distinct-2": f"{result['diversity']['distinct-2']:.3f}",
                     "novel captions": percent(result["diversity"]["novel_share"])}
@@ -121,15 +124,20 @@ def note(comparison: Comparison) -> str:
     projector = " or ".join(f"{size:,}" for size in sizes)
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
-    interval = "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
+    interval = (
+        "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
+    )
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
-    return (f"{signature['images']} test images{questions}; interval: {interval}, n={settings.bootstrap_samples}, "
-            f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share "
-            f"count the decoder's parameters; the projector ({projector} parameters) is counted apart.")
+    return (
+        f"{signature['images']} test images{questions}; interval: {interval}, n={settings.bootstrap_samples}, "
+        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share "
+        f"count the decoder's parameters; the projector ({projector} parameters) is counted apart."
+    )
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
-    """Give the pairs' table as text: the first metric of `names` in numbers, then each verdict; empty without verdicts."""
+    """Give the pairs' table as text: the first metric of `names` in numbers, then each verdict; empty without
+    verdicts."""
     if not comparison.verdicts:
         return pd.DataFrame()
     rows = comparison.verdicts[names[0]].rows
@@ -151,7 +159,9 @@ def in_words(comparison: Comparison, name: str) -> str:
     if name not in comparison.verdicts:
         return ""
     rows = comparison.verdicts[name].rows
-    won = [(row.a, row.b) if row.verdict == "better" else (row.b, row.a) for row in rows if row.verdict != "tie"]
+    won = [
+        (row.a, row.b) if row.verdict == "better" else (row.b, row.a) for row in rows if row.verdict != "tie"
+    ]
     clauses = []
     for method in comparison.methods:
         below = [worse for better, worse in won if better == method.method]
@@ -173,10 +183,12 @@ def meaning(comparison: Comparison) -> str:
     scope = "" if several else (" With one seed the verdict is about these trained models; "
                                 "another seed may reverse it.")
     count = "1 pair" if len(verdicts.rows) == 1 else f"{len(verdicts.rows)} pairs"
-    return (f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the "
-            f"images{spread} after Holm's correction over {count}. Tie: not statistically significant; this does "
-            "not prove equality. The interval, of the pair alone and without the correction, bounds the "
-            f"difference.{scope}")
+    return (
+        f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the "
+        f"images{spread} after Holm's correction over {count}. Tie: not statistically significant; this does "
+        "not prove equality. The interval, of the pair alone and without the correction, bounds the "
+        f"difference.{scope}"
+    )
 
 
 def best_against_controls(methods: list[Method]) -> str:

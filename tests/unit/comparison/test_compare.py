@@ -1,4 +1,5 @@
-"""Comparisons: methods over seeds, verdicts, their tables and words, what is refused, and `vltune compare`."""
+"""Comparisons: methods over seeds, verdicts, their tables and words, what is refused, and `vltune
+compare`."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ LORA = Path("data/results/lora/caption-0.json")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with three methods and the start: captions with two seeds, questions with one."""
     root = tmp_path_factory.mktemp("made")
-    (root / "params.yaml").write_text("methods:\n- lora\n- prefix\n- connector\ntasks:\n- caption\n- vqa\nseeds:\n- 0\n")
+    (root / "params.yaml").write_text(
+        "methods:\n- lora\n- prefix\n- connector\ntasks:\n- caption\n- vqa\nseeds:\n- 0\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for method in ("lora", "prefix", "connector"):
@@ -64,16 +67,25 @@ def word(found: Comparison, name: str, a: str, b: str) -> str:
 def test_statistics_survive_the_results_file() -> None:
     given = np.array([[5, 3, 0, 1.25], [0, 0, 0, 1 / 3]])
     assert bootstrap.pack(given)[0] == "5 3 0 1.25"
-    np.testing.assert_allclose(np.array(bootstrap.unpack(json.loads(json.dumps(bootstrap.pack(given)))), dtype=float), given, atol=1e-10)
+    np.testing.assert_allclose(
+        np.array(bootstrap.unpack(json.loads(json.dumps(bootstrap.pack(given)))), dtype=float),
+        given,
+        atol=1e-10,
+    )
 
 
 @pytest.mark.usefixtures("at")
 def test_metrics_of_the_corpus_are_those_of_the_sums() -> None:
     one = load("lora", "caption", 0).result["per_image"]
     sums = {name: np.array(bootstrap.unpack(one[name]), dtype=float).sum(0) for name in ("BLEU", "METEOR")}
-    found = {name: per_image.estimates(name, {"it": [one]}, SETTINGS)["it"].mean for name in ("BLEU-1", "BLEU-4", "METEOR")}
+    found = {
+        name: per_image.estimates(name, {"it": [one]}, SETTINGS)["it"].mean
+        for name in ("BLEU-1", "BLEU-4", "METEOR")
+    }
     values = bleu.value(sums["BLEU"])
-    assert found == pytest.approx({"BLEU-1": values[0], "BLEU-4": values[3], "METEOR": float(meteor.value(sums["METEOR"])[0])})
+    assert found == pytest.approx(
+        {"BLEU-1": values[0], "BLEU-4": values[3], "METEOR": float(meteor.value(sums["METEOR"])[0])}
+    )
 
 
 @pytest.mark.usefixtures("at")
@@ -88,14 +100,24 @@ def test_one_seed_has_the_numbers_of_its_run() -> None:
 
 @pytest.mark.usefixtures("at")
 def test_verdicts_on_a_real_difference_and_on_none() -> None:
-    found = compare([caption("lora"), caption("prefix"), replace(caption("lora"), method="twin"), caption(paths.START)])[0]
-    assert [(row.a, row.b) for row in found.verdicts["CIDEr"].rows] == [("lora", "prefix"), ("lora", "twin"), ("prefix", "twin")]
+    found = compare(
+        [caption("lora"), caption("prefix"), replace(caption("lora"), method="twin"), caption(paths.START)]
+    )[0]
+    assert [(row.a, row.b) for row in found.verdicts["CIDEr"].rows] == [
+        ("lora", "prefix"),
+        ("lora", "twin"),
+        ("prefix", "twin"),
+    ]
     assert word(found, "CIDEr", "lora", "prefix") == "better"
     assert word(found, "CIDEr", "prefix", "twin") == "worse"
     assert {word(found, name, "lora", "twin") for name in found.verdicts} == {"tie"}
     assert text.in_words(found, "CIDEr") == (
-        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between lora and twin.")
-    assert "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs." in text.meaning(found)
+        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between lora and twin."
+    )
+    assert (
+        "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs."
+        in text.meaning(found)
+    )
     assert "another seed may reverse it" in text.meaning(found)
     pairs = text.pairs(found, ["CIDEr", "METEOR"])
     first = pairs.iloc[0].tolist()
@@ -128,7 +150,10 @@ def test_seeds_are_one_method_and_pairs_have_equally_many() -> None:
     assert [one.seeds for one in fewer.methods] == [2, 1]
     assert fewer.methods[1].main["sd"] is None
     assert fewer.verdicts["CIDEr"].seeds == 1
-    assert fewer.verdicts["CIDEr"].rows == compare([caption("lora"), caption("prefix")])[0].verdicts["CIDEr"].rows
+    assert (
+        fewer.verdicts["CIDEr"].rows
+        == compare([caption("lora"), caption("prefix")])[0].verdicts["CIDEr"].rows
+    )
 
 
 def test_means_over_seeds() -> None:
@@ -141,17 +166,27 @@ def test_means_over_seeds() -> None:
 
 
 @pytest.mark.usefixtures("at")
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"signature": SIGNATURE | {"images": 59}}, "'images' is 60 and 59"),
-    ({"signature": SIGNATURE | {"references": "x"}}, "'references' is None and 'x'"),
-    ({"signature": SIGNATURE | {"metrics": "others"}}, "'metrics' is 'some' and 'others'"),
-    ({"signature": SIGNATURE | {"packages": {"numpy": "1"}}}, "'packages.numpy' is None and '1'"),
-    ({"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"seed": 7}}}, "'evaluate.seed' is 0 and 7"),
-    ({"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"bootstrap_samples": 1000}}},
-     "'evaluate.bootstrap_samples' is 400 and 1000"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"signature": SIGNATURE | {"images": 59}}, "'images' is 60 and 59"),
+        ({"signature": SIGNATURE | {"references": "x"}}, "'references' is None and 'x'"),
+        ({"signature": SIGNATURE | {"metrics": "others"}}, "'metrics' is 'some' and 'others'"),
+        ({"signature": SIGNATURE | {"packages": {"numpy": "1"}}}, "'packages.numpy' is None and '1'"),
+        (
+            {"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"seed": 7}}},
+            "'evaluate.seed' is 0 and 7",
+        ),
+        (
+            {"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"bootstrap_samples": 1000}}},
+            "'evaluate.bootstrap_samples' is 400 and 1000",
+        ),
+    ],
+)
 def test_other_signatures_are_refused(changed: dict, message: str) -> None:
-    with pytest.raises(InputError, match=f"'lora caption 0' and 'prefix caption 0' cannot be compared: {message}"):
+    with pytest.raises(
+        InputError, match=f"'lora caption 0' and 'prefix caption 0' cannot be compared: {message}"
+    ):
         compare([caption("lora"), caption("prefix", **changed)])
 
 
@@ -159,7 +194,9 @@ def test_other_signatures_are_refused(changed: dict, message: str) -> None:
 def test_other_images_are_refused() -> None:
     given = load("prefix", "caption", 0).result["per_image"]
     others, turned = [*given["images"][:-1], 99], given["images"][::-1]
-    with pytest.raises(InputError, match=r"'per_image.images' holds 60 and 60 images, only one of them has 59, 99"):
+    with pytest.raises(
+        InputError, match=r"'per_image.images' holds 60 and 60 images, only one of them has 59, 99"
+    ):
         compare([caption("lora"), caption("prefix", per_image=given | {"images": others})])
     with pytest.raises(InputError, match=r"'per_image.images' holds 60 and 60 images in another order"):
         compare([caption("lora"), caption("prefix", per_image=given | {"images": turned})])
@@ -178,17 +215,32 @@ def test_tasks_are_compared_apart() -> None:
 def test_too_few_samples_are_named_by_their_key() -> None:
     few = SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"bootstrap_samples": 100}}
     runs = [replace(caption("lora", signature=few), method=name) for name in METHODS]
-    with pytest.raises(InputError, match=r"bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, .* got 100"):
+    with pytest.raises(
+        InputError, match=r"bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, .* got 100"
+    ):
         compare(runs)
 
 
-@pytest.mark.parametrize(("keys", "value", "message"), [
-    (("task",), "captoin", r"unknown task 'captoin' \(did you mean 'caption'\?\); expected one of caption, vqa"),
-    (("per_image",), {"images": [1], "CIDEr": [1.0], "METEOR": [0.5], "ROUGE-L": [1.0]}, r"per_image\[0\] has no 'BLEU'"),
-    (("signature",), {"images": 60, "interval": "n=1000"}, r"signature\[0\] has no 'evaluate'"),
-    (("signature", "evaluate", "confidence"), 2, "key 'evaluate.confidence' = 2"),
-])
-def test_a_results_file_of_another_form_is_named(at: Path, tmp_path: Path, keys: tuple[str, ...], value: Any, message: str) -> None:
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (
+            ("task",),
+            "captoin",
+            r"unknown task 'captoin' \(did you mean 'caption'\?\); expected one of caption, vqa",
+        ),
+        (
+            ("per_image",),
+            {"images": [1], "CIDEr": [1.0], "METEOR": [0.5], "ROUGE-L": [1.0]},
+            r"per_image\[0\] has no 'BLEU'",
+        ),
+        (("signature",), {"images": 60, "interval": "n=1000"}, r"signature\[0\] has no 'evaluate'"),
+        (("signature", "evaluate", "confidence"), 2, "key 'evaluate.confidence' = 2"),
+    ],
+)
+def test_a_results_file_of_another_form_is_named(
+    at: Path, tmp_path: Path, keys: tuple[str, ...], value: Any, message: str
+) -> None:
     content = place = json.loads((at / LORA).read_text())
     for key in keys[:-1]:
         place = place[key]
@@ -198,13 +250,24 @@ def test_a_results_file_of_another_form_is_named(at: Path, tmp_path: Path, keys:
         read_result(tmp_path / "some.json")
 
 
-@pytest.mark.parametrize(("old", "new", "now"), [
-    ('"projector_parameters"', '"connector_parameters"', "'projector_parameters' was called 'connector_parameters'"),
-    ('"method": "lora"', '"method": "zero_shot"', "'aligned' was called 'zero_shot'"),
-])
-def test_a_results_file_of_an_earlier_version_is_named(at: Path, tmp_path: Path, old: str, new: str, now: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "now"),
+    [
+        (
+            '"projector_parameters"',
+            '"connector_parameters"',
+            "'projector_parameters' was called 'connector_parameters'",
+        ),
+        ('"method": "lora"', '"method": "zero_shot"', "'aligned' was called 'zero_shot'"),
+    ],
+)
+def test_a_results_file_of_an_earlier_version_is_named(
+    at: Path, tmp_path: Path, old: str, new: str, now: str
+) -> None:
     (tmp_path / "some.json").write_text((at / LORA).read_text().replace(old, new))
-    with pytest.raises(InputError, match=f"some.json: written by an earlier version, in which {now}; make it again"):
+    with pytest.raises(
+        InputError, match=f"some.json: written by an earlier version, in which {now}; make it again"
+    ):
         read_result(tmp_path / "some.json")
 
 
@@ -219,7 +282,12 @@ def test_the_tables_of_methods_and_verdicts() -> None:
     assert {(row["task"], row["seeds"], row["images"]) for row in pairs.to_dict("records")} == {
         ("caption", 1, 60), ("vqa", 1, 60)}
     first = pairs.iloc[0]
-    assert (first["metric"], first["method"], first["other"], first["verdict"]) == ("CIDEr", "lora", "prefix", "better")
+    assert (first["metric"], first["method"], first["other"], first["verdict"]) == (
+        "CIDEr",
+        "lora",
+        "prefix",
+        "better",
+    )
     assert first["difference"] == pytest.approx(0.23)
     assert first["low"] < 0.23 < first["high"]
     assert 0 < first["p"] <= first["p_holm"] <= 0.05
@@ -256,11 +324,16 @@ def test_compare_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 def test_compare_in_markdown_is_what_the_report_writes(capsys: pytest.CaptureFixture[str]) -> None:
     assert vltune("compare", "--format", "markdown") == (0, "")
     said = capsys.readouterr().out
-    assert said == text.markdown(compare(collect(["lora", "prefix", "connector"], ["caption", "vqa"], [0])[0]), [])
+    assert said == text.markdown(
+        compare(collect(["lora", "prefix", "connector"], ["caption", "vqa"], [0])[0]), []
+    )
     assert vltune("compare", "--task", "caption", "--metric", "METEOR", "--format", "markdown") == (0, "")
     said = capsys.readouterr().out
     assert "| method | trained | share | METEOR (interval) |\n| --- | ---: | ---: | ---: |" in said
-    assert "| method | against | METEOR difference (interval) | p (Holm) | METEOR |\n| --- | --- | ---: | ---: | --- |" in said
+    assert (
+        "| method | against | METEOR difference (interval) | p (Holm) | METEOR |\n| --- | --- | ---: | ---: | --- |"
+        in said
+    )
     assert "**vqa**" not in said
 
 
@@ -269,31 +342,57 @@ def test_compare_in_csv_is_one_table(capsys: pytest.CaptureFixture[str]) -> None
     assert vltune("compare", "--format", "csv", "--metric", "accuracy") == (0, "")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(row["method"], row["other"], bool(row["mean"]), bool(row["difference"])) for row in rows] == [
-        ("lora", "", True, False), ("prefix", "", True, False), ("connector", "", True, False), (paths.START, "", True, False),
-        ("lora", "prefix", False, True), ("lora", "connector", False, True), ("prefix", "connector", False, True)]
+        ("lora", "", True, False),
+        ("prefix", "", True, False),
+        ("connector", "", True, False),
+        (paths.START, "", True, False),
+        ("lora", "prefix", False, True),
+        ("lora", "connector", False, True),
+        ("prefix", "connector", False, True),
+    ]
     assert {row["task"] for row in rows} == {"vqa"}
     assert [row["verdict"] for row in rows[4:]] == ["better"] * 3
 
 
 @pytest.mark.usefixtures("at")
 def test_compare_given_files(capsys: pytest.CaptureFixture[str]) -> None:
-    assert vltune("compare", f"old={LORA}", LORA, "data/results/prefix/caption-0.json", "--metric", "CIDEr") == (0, "")
+    assert vltune(
+        "compare", f"old={LORA}", LORA, "data/results/prefix/caption-0.json", "--metric", "CIDEr"
+    ) == (0, "")
     said = capsys.readouterr().out
     assert re.search(r"\nold +lora +\+0\.000 \(\+0\.000 to \+0\.000\) +1\.000  tie\n", said)
-    assert "old is better than prefix; lora is better than prefix; no significant difference between old and lora." in said
+    assert (
+        "old is better than prefix; lora is better than prefix; no significant difference between old and lora."
+        in said
+    )
 
 
 @pytest.mark.usefixtures("at")
-@pytest.mark.parametrize(("words", "message"), [
-    (["--format", "markdwon"], "unknown format 'markdwon' (did you mean 'markdown'?); choose one of terminal, markdown, csv"),
-    (["--task", "captions"], "unknown task 'captions' (did you mean 'caption'?); choose one of caption, vqa"),
-    (["--metric", "CIDER"], "unknown metric 'CIDER' (did you mean 'CIDEr'?); choose one of CIDEr, BLEU-1"),
-    (["--metric", "accuracy", "--task", "caption"], "unknown metric 'accuracy'; choose one of CIDEr"),
-    ([LORA, "--task", "vqa"], "unknown task 'vqa'; choose one of caption"),
-    ([LORA, LORA], f"{LORA} and {LORA} are both results of lora caption 0; give them names, such as other={LORA}"),
-    (["none.json"], "none.json: no such file"),
-    (["--root", "data"], "data/params.yaml: no such file"),
-])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--format", "markdwon"],
+            "unknown format 'markdwon' (did you mean 'markdown'?); choose one of terminal, markdown, csv",
+        ),
+        (
+            ["--task", "captions"],
+            "unknown task 'captions' (did you mean 'caption'?); choose one of caption, vqa",
+        ),
+        (
+            ["--metric", "CIDER"],
+            "unknown metric 'CIDER' (did you mean 'CIDEr'?); choose one of CIDEr, BLEU-1",
+        ),
+        (["--metric", "accuracy", "--task", "caption"], "unknown metric 'accuracy'; choose one of CIDEr"),
+        ([LORA, "--task", "vqa"], "unknown task 'vqa'; choose one of caption"),
+        (
+            [LORA, LORA],
+            f"{LORA} and {LORA} are both results of lora caption 0; give them names, such as other={LORA}",
+        ),
+        (["none.json"], "none.json: no such file"),
+        (["--root", "data"], "data/params.yaml: no such file"),
+    ],
+)
 def test_compare_names_what_is_wrong(words: list[str], message: str) -> None:
     code, said = vltune("compare", *words)
     assert code == 1
@@ -305,12 +404,21 @@ def test_compare_says_what_is_missing(at: Path, tmp_path: Path, capsys: pytest.C
     (tmp_path / "data").symlink_to(at / "data")
     code, said = vltune("compare", "--task", "caption", "--root", tmp_path)
     assert (code, "lora is better than connector" in capsys.readouterr().out) == (1, True)
-    assert f"1 results are missing and left out: {tmp_path}/data/results/other/caption-0.json; make them with `dvc repro`" in said
+    assert (
+        f"1 results are missing and left out: {tmp_path}/data/results/other/caption-0.json; make them with `dvc repro`"
+        in said
+    )
 
 
 def test_compare_refuses_other_signatures(at: Path, tmp_path: Path) -> None:
     content = json.loads((at / LORA).read_text())
-    write_json(tmp_path / "old.json", content | {"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"confidence": 0.9}}})
+    write_json(
+        tmp_path / "old.json",
+        content | {"signature": SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"confidence": 0.9}}},
+    )
     code, said = vltune("compare", f"old={tmp_path / 'old.json'}", LORA)
     assert code == 1
-    assert "'old caption 0' and 'lora caption 0' cannot be compared: 'evaluate.confidence' is 0.9 and 0.95" in said
+    assert (
+        "'old caption 0' and 'lora caption 0' cannot be compared: 'evaluate.confidence' is 0.9 and 0.95"
+        in said
+    )

@@ -48,7 +48,13 @@ def test_only_empty_captions_score_0() -> None:
     np.testing.assert_allclose(corpus_bleu(["", ""], [["a dog"], ["a cat"]]), 0, atol=1e-12)
     assert meteor.value(np.array([0, 3, 0, 1, *[0] * 19])) == 0
     assert diversity.measure([""], set()) == {
-        "distinct-1": 0, "distinct-2": 0, "vocabulary": 0, "unique_share": 1, "novel_share": 0, "mean_length": 0}
+        "distinct-1": 0,
+        "distinct-2": 0,
+        "vocabulary": 0,
+        "unique_share": 1,
+        "novel_share": 0,
+        "mean_length": 0,
+    }
 
 
 def test_cider_of_a_single_image_is_0() -> None:
@@ -57,7 +63,9 @@ def test_cider_of_a_single_image_is_0() -> None:
 
 
 def test_bleu_literals() -> None:
-    papineni = corpus_bleu(["the the the the the the the"], [["the cat is on the mat", "there is a cat on the mat"]])
+    papineni = corpus_bleu(
+        ["the the the the the the the"], [["the cat is on the mat", "there is a cat on the mat"]]
+    )
     assert papineni[0] == pytest.approx(2 / 7, rel=1e-8)
     assert papineni[1] == pytest.approx(0, abs=1e-7)
     short = corpus_bleu(["a dog"], [["a dog runs fast"]])
@@ -73,16 +81,27 @@ def test_rouge_literal() -> None:
 
 
 def test_captions_of_other_images_score_by_their_wording_alone() -> None:
-    references = [["a dog runs over grass"], ["two cats sleep on sofas"], ["one bird flies past trees"], ["two cats sleep on sofas"]]
+    references = [
+        ["a dog runs over grass"],
+        ["two cats sleep on sofas"],
+        ["one bird flies past trees"],
+        ["two cats sleep on sofas"],
+    ]
     said = [texts[0] for texts in references]
     counts = bootstrap.draws(4, 100, seed=0)
     found = caption.other_image(said, references, counts, 0.95)
-    np.testing.assert_allclose(found["value"], cider.statistics([said[i] for i in (2, 3, 0, 1)], references).mean(), rtol=1e-9)
-    assert found["value"] == pytest.approx(5, abs=1e-9), "the two images of cats get each other's caption, the others nothing"
+    np.testing.assert_allclose(
+        found["value"], cider.statistics([said[i] for i in (2, 3, 0, 1)], references).mean(), rtol=1e-9
+    )
+    assert found["value"] == pytest.approx(5, abs=1e-9), (
+        "the two images of cats get each other's caption, the others nothing"
+    )
     assert found["low"] <= found["value"] <= found["high"]
     alike, expected = ["a dog runs"] * 3, [["a dog runs"], ["a cat"], ["a fish"]]
     alone = caption.other_image(alike, expected, bootstrap.draws(3, 100, seed=0), 0.95)
-    assert alone["value"] == pytest.approx(cider.statistics(alike, expected).mean()), "who always says the same is blind"
+    assert alone["value"] == pytest.approx(cider.statistics(alike, expected).mean()), (
+        "who always says the same is blind"
+    )
 
 
 def test_meteor_formula_literal() -> None:
@@ -122,7 +141,9 @@ def test_interval_literal_and_of_one_image() -> None:
 
 def test_interval_covers_the_mean_about_as_often_as_it_says() -> None:
     counts = bootstrap.draws(100, 400, seed=0)
-    worlds = np.random.default_rng(1).exponential(size=(100, 1000))  # skewed, as scores are; the true mean is 1
+    worlds = np.random.default_rng(1).exponential(
+        size=(100, 1000)
+    )  # skewed, as scores are; the true mean is 1
     means = bootstrap.sums(counts, worlds) / 100
     low, high = np.quantile(means, [0.025, 0.975], axis=0)
     assert 0.91 < ((low <= 1) & (high >= 1)).mean() < 0.97
@@ -147,14 +168,18 @@ def test_signature_depends_on_what_must_be_equal_and_on_nothing_else() -> None:
     others = signature.sign_captions([replace(ROWS[0], references=["x"]), *ROWS[1:]], ["a cat"], SETTINGS)
     with pytest.raises(InputError, match="'references' is"):
         signature.check_same({"lora": first, "full": others})
-    redrawn = signature.sign_captions(ROWS, ["a cat"], check(Evaluate, "evaluate", SETTINGS.model_dump() | {"seed": 7}))
+    redrawn = signature.sign_captions(
+        ROWS, ["a cat"], check(Evaluate, "evaluate", SETTINGS.model_dump() | {"seed": 7})
+    )
     with pytest.raises(InputError, match=r"'evaluate\.seed' is 0 and 7"):
         signature.check_same({"lora": first, "full": redrawn})
     with pytest.raises(InputError, match="'extra' is None and 1"):
         signature.check_same({"lora": first, "full": first | {"extra": 1}})
 
 
-@pytest.mark.parametrize(("key", "value"), [("bootstrap_samples", 99), ("confidence", 1.0), ("confidence", 0.0), ("seed", 0.5)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("bootstrap_samples", 99), ("confidence", 1.0), ("confidence", 0.0), ("seed", 0.5)]
+)
 def test_settings_out_of_range(key: str, value: float) -> None:
     with pytest.raises(InputError, match=f"evaluate.{key}"):
         check(Evaluate, "evaluate", SETTINGS.model_dump() | {key: value})
@@ -177,7 +202,9 @@ def test_rows_come_in_the_order_of_ids_so_that_draws_are_paired() -> None:
     assert [row.image_id for row in caption.checked(Path("p.json"), mixed)] == [9, 10, "a", "b"]
 
 
-def test_missing_predictions_name_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_predictions_name_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"caption-lora-0\.json: no such file; predictions there are: none"):
         evaluate.evaluate("lora", "caption", 0, SETTINGS)
@@ -216,7 +243,10 @@ def test_java_that_fails_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_java_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_java(tmp_path, monkeypatch, "exec sleep 60")
-    with java.conversation(["-jar", "x"], tmp_path, timeout_s=0.2) as program, pytest.raises(InputError, match="without an answer"):
+    with (
+        java.conversation(["-jar", "x"], tmp_path, timeout_s=0.2) as program,
+        pytest.raises(InputError, match="without an answer"),
+    ):
         program.hear()
     with pytest.raises(InputError, match="no answer within 0 s"):
         java.run(["-jar", "x"], tmp_path, "", timeout_s=0.2)

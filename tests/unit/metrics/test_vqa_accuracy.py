@@ -1,4 +1,5 @@
-"""VQAv2 accuracy on cases written from its published rules, and the scores of the question task made from it."""
+"""VQAv2 accuracy on cases written from its published rules, and the scores of the question task made from
+it."""
 
 from __future__ import annotations
 
@@ -130,7 +131,9 @@ def test_contractions_that_are_listed_lack_one_apostrophe() -> None:
 
 def answered(number: int, image: int, kind: str, answer_type: str, answer: str, right: str, other: str = "?",
              mean: str = "?") -> Answered:
-    return Answered(number, image, f"{image}.png", "what?", kind, answer_type, answer, other, mean, [right] * 10)
+    return Answered(
+        number, image, f"{image}.png", "what?", kind, answer_type, answer, other, mean, [right] * 10
+    )
 
 
 ROWS = [
@@ -140,8 +143,19 @@ ROWS = [
     answered(4, 2, "existence", "yes/no", "no", "no", other="no", mean="yes"),
     answered(5, 10, "colour", "other", "red", "blue", other="blue", mean="red"),
 ]
-KNOWN = [Question(i, i, "?", kind, "other", [said] * 10) for i, (kind, said) in enumerate(
-    [("count", "3"), ("count", "2"), ("count", "2"), ("existence", "yes"), ("existence", "yes"), ("existence", "yes")])]
+KNOWN = [
+    Question(i, i, "?", kind, "other", [said] * 10)
+    for i, (kind, said) in enumerate(
+        [
+            ("count", "3"),
+            ("count", "2"),
+            ("count", "2"),
+            ("existence", "yes"),
+            ("existence", "yes"),
+            ("existence", "yes"),
+        ]
+    )
+]
 
 
 def values(found: dict) -> dict[str, float]:
@@ -153,14 +167,22 @@ def test_scores_by_kind_and_of_the_controls() -> None:
     assert list(scores) == ["metrics", "question_types", "controls", "control_question_types"]
     assert values(scores["metrics"]) == {"accuracy": 0.6, "yes/no": 1, "number": 0.5, "other": 0}
     assert values(scores["question_types"]) == {"colour": 0, "count": 0.5, "existence": 1}
-    assert {name: row["questions"] for name, row in scores["question_types"].items()} == {"colour": 1, "count": 2, "existence": 2}
+    assert {name: row["questions"] for name, row in scores["question_types"].items()} == {
+        "colour": 1,
+        "count": 2,
+        "existence": 2,
+    }
     assert {name: values(found) for name, found in scores["controls"].items()} == {
         "other_image": {"accuracy": 0.6, "yes/no": 0.5, "number": 0.5, "other": 1},
         "mean_image": {"accuracy": 0.4, "yes/no": 0.5, "number": 0.5, "other": 0},
         # colour does not occur in training: it gets the most frequent answer of all, yes
         "most_frequent": {"accuracy": 0.4, "yes/no": 0.5, "number": 0.5, "other": 0},
     }
-    assert values(scores["control_question_types"]["most_frequent"]) == {"colour": 0, "count": 0.5, "existence": 0.5}
+    assert values(scores["control_question_types"]["most_frequent"]) == {
+        "colour": 0,
+        "count": 0.5,
+        "existence": 0.5,
+    }
     assert per_image == {
         "images": [1, 2, 10],
         "questions": {"accuracy": [3, 1, 1], "yes/no": [1, 1, 0], "number": [2, 0, 0], "other": [0, 0, 1]},
@@ -169,7 +191,9 @@ def test_scores_by_kind_and_of_the_controls() -> None:
     for name, score in scores["metrics"].items():
         one = by_image.estimates(name, {"it": [per_image]}, SETTINGS)["it"]
         assert one.mean == pytest.approx(score["value"])
-        if name == "accuracy":  # of a type of answer, a method's interval draws only images that have such a question
+        if (
+            name == "accuracy"
+        ):  # of a type of answer, a method's interval draws only images that have such a question
             assert (one.low, one.high) == pytest.approx((score["low"], score["high"]))
         assert by_image.images(name, per_image) == {"accuracy": 3, "yes/no": 2, "number": 1, "other": 1}[name]
     assert all(set(row) == {"value", "low", "high"} for row in scores["metrics"].values())
@@ -179,7 +203,9 @@ def test_scores_by_kind_and_of_the_controls() -> None:
 def test_kinds_of_answer_that_do_not_occur_are_left_out() -> None:
     scores, _ = vqa.score(ROWS[1:3], KNOWN, SETTINGS)
     assert list(scores["metrics"]) == list(scores["controls"]["most_frequent"]) == ["accuracy", "number"]
-    assert scores["metrics"]["accuracy"] == {"value": 0.5, "low": 0.5, "high": 0.5}, "one image: every draw is the same"
+    assert scores["metrics"]["accuracy"] == {"value": 0.5, "low": 0.5, "high": 0.5}, (
+        "one image: every draw is the same"
+    )
 
 
 def test_the_most_frequent_answer_of_equally_many_is_the_first() -> None:
@@ -188,9 +214,14 @@ def test_the_most_frequent_answer_of_equally_many_is_the_first() -> None:
 
 
 def test_intervals_are_over_images_not_over_questions() -> None:
-    """Ten questions an image, all right or all wrong: the images are what is drawn, so the interval is wider by sqrt(10)."""
+    """Ten questions an image, all right or all wrong: the images are what is drawn, so the interval is wider
+    by sqrt(10)."""
     luck = np.random.default_rng(0).random(60) < 0.5
-    rows = [answered(10 * i + j, i, "any", "other", "x" if luck[i] else "y", "x") for i in range(60) for j in range(10)]
+    rows = [
+        answered(10 * i + j, i, "any", "other", "x" if luck[i] else "y", "x")
+        for i in range(60)
+        for j in range(10)
+    ]
     found = vqa.score(rows, KNOWN, SETTINGS)[0]["metrics"]["accuracy"]
     single = np.repeat(luck, 10).astype(float)
     low, high = bootstrap.interval(bootstrap.means(bootstrap.draws(600, 400, seed=0), single), 0.95)
@@ -199,7 +230,8 @@ def test_intervals_are_over_images_not_over_questions() -> None:
 
 
 def test_the_interval_over_images_covers_the_truth_as_often_as_it_says() -> None:
-    """Images with different numbers of questions, whose answers agree; the interval over questions covers it far less often."""
+    """Images with different numbers of questions, whose answers agree; the interval over questions covers it
+    far less often."""
     worlds, counts, sizes = np.random.default_rng(1), bootstrap.draws(80, 400, seed=0), np.arange(80) % 8 + 1
     chances = worlds.beta(1, 1, size=(400, 80))  # the truth is 0.5
     right = worlds.binomial(sizes, chances)
@@ -224,7 +256,9 @@ def test_a_draw_without_questions_of_a_kind_is_left_out() -> None:
 def test_rows_come_in_the_order_of_ids_so_that_draws_are_paired() -> None:
     mixed = [ROWS[i] for i in (4, 2, 0, 3, 1)] + [replace(ROWS[0], question_id="q", image_id="b")]
     assert [row.question_id for row in vqa.checked(Path("p.json"), mixed)] == [1, 2, 3, 4, 5, "q"]
-    assert vqa.score(vqa.checked(Path("p.json"), mixed[:5]), KNOWN, SETTINGS) == vqa.score(ROWS, KNOWN, SETTINGS)
+    assert vqa.score(vqa.checked(Path("p.json"), mixed[:5]), KNOWN, SETTINGS) == vqa.score(
+        ROWS, KNOWN, SETTINGS
+    )
 
 
 @pytest.mark.parametrize(("changed", "message"), [
@@ -247,7 +281,13 @@ def test_signature_depends_on_what_must_be_equal_and_on_nothing_else() -> None:
     assert (first["task"], first["images"], first["questions"]) == ("vqa", 3, 5)
     said = [replace(row, answer="!", other_image="!", mean_image="!") for row in ROWS]
     assert signature.sign_answers(said, KNOWN, SETTINGS) == first
-    for changed in ({"question": "who?"}, {"answers": ["x"]}, {"question_type": "x"}, {"answer_type": "number"}, {"question_id": 99}):
+    for changed in (
+        {"question": "who?"},
+        {"answers": ["x"]},
+        {"question_type": "x"},
+        {"answer_type": "number"},
+        {"question_id": 99},
+    ):
         other = signature.sign_answers([replace(ROWS[0], **changed), *ROWS[1:]], KNOWN, SETTINGS)
         with pytest.raises(InputError, match="'full' and 'lora' cannot be compared: 'answers' is"):
             signature.check_same({"full": first, "lora": other})
@@ -272,9 +312,23 @@ def test_the_results_file(project: Path) -> None:
     evaluate.evaluate("lora", "vqa", 0, SETTINGS)
     written = (project / "data/results/lora/vqa-0.json").read_bytes()
     found = json.loads(written)
-    assert list(found) == ["task", "method", "seed", "metrics", "question_types", "controls", "control_question_types",
-                           "trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes", "budget", "audit",
-                           "per_image", "signature"]
+    assert list(found) == [
+        "task",
+        "method",
+        "seed",
+        "metrics",
+        "question_types",
+        "controls",
+        "control_question_types",
+        "trained_parameters",
+        "trained_share",
+        "projector_parameters",
+        "checkpoint_bytes",
+        "budget",
+        "audit",
+        "per_image",
+        "signature",
+    ]
     assert found["audit"] == {"frozen_sha256": "f0"}
     assert (found["task"], found["method"], found["seed"], found["trained_share"]) == ("vqa", "lora", 0, 0.1)
     scores, per_image = vqa.score(ROWS, KNOWN, SETTINGS)
@@ -287,5 +341,7 @@ def test_the_results_file(project: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_no_training_questions_are_said() -> None:
     write_questions(*paths.questions("train"), [], {})
-    with pytest.raises(InputError, match=r"data/raw/questions_train\.json: expected at least one training question"):
+    with pytest.raises(
+        InputError, match=r"data/raw/questions_train\.json: expected at least one training question"
+    ):
         evaluate.evaluate("lora", "vqa", 0, SETTINGS)

@@ -1,4 +1,5 @@
-"""summary and report: the forms of their files, missing runs, messages, repeatability, and the templates of the plots."""
+"""summary and report: the forms of their files, missing runs, messages, repeatability, and the templates of
+the plots."""
 
 from __future__ import annotations
 
@@ -60,20 +61,37 @@ def rows(path: str) -> list[dict[str, str]]:
 
 
 def hashes() -> dict[str, str]:
-    return {str(file): sha256(file) for folder in ("metrics", "plots") for file in sorted(Path(folder).glob("*.*"))}
+    return {
+        str(file): sha256(file)
+        for folder in ("metrics", "plots")
+        for file in sorted(Path(folder).glob("*.*"))
+    }
 
 
 def test_summary_has_its_form(workspace: Path) -> None:
     summarize("lora", ["caption"], [0])
     summary = json.loads((workspace / "metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "trained_parameters", "trained_share", "projector_parameters"]
+    assert list(summary) == [
+        "method",
+        "caption",
+        "trained_parameters",
+        "trained_share",
+        "projector_parameters",
+    ]
     assert list(summary["caption"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert summary["method"] == "lora"
     assert summary["caption"]["CIDEr"] == 2.35
     assert summary["trained_parameters"] == 1224087
     cost = json.loads((workspace / "metrics/cost.json").read_text())
-    assert cost == {"method": "lora", "caption": {
-        "train_seconds": 100.0, "captions_per_second": 36.0, "peak_memory_bytes": 2100000000, "step_seconds": 0.66}}
+    assert cost == {
+        "method": "lora",
+        "caption": {
+            "train_seconds": 100.0,
+            "captions_per_second": 36.0,
+            "peak_memory_bytes": 2100000000,
+            "step_seconds": 0.66,
+        },
+    }
 
 
 @pytest.mark.usefixtures("workspace")
@@ -86,17 +104,24 @@ def test_summary_is_the_mean_over_seeds() -> None:
 
 @pytest.mark.usefixtures("workspace")
 def test_summary_says_which_run_is_missing() -> None:
-    with pytest.raises(InputError, match=r"data/results/lora/caption-3.json: no such file.*caption-0.json.*stages/evaluate.py"):
+    with pytest.raises(
+        InputError,
+        match=r"data/results/lora/caption-3.json: no such file.*caption-0.json.*stages/evaluate.py",
+    ):
         summarize("lora", ["caption"], [3])
     paths.resources("lora", "caption", 0).unlink()
-    with pytest.raises(InputError, match=r"data/resources/lora/caption-0.json: no such file; make it with stages/train.py"):
+    with pytest.raises(
+        InputError, match=r"data/resources/lora/caption-0.json: no such file; make it with stages/train.py"
+    ):
         summarize("lora", ["caption"], [0])
 
 
 def test_an_unknown_method_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("method: lroa\nmethods:\n- adapter\n- lora\n")
-    with pytest.raises(InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"):
+    with pytest.raises(
+        InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"
+    ):
         choice("method", runs.values("methods", path=path), path)
 
 
@@ -119,13 +144,17 @@ def test_lists_are_checked(tmp_path: Path, text: str, message: str) -> None:
 def test_tables_have_their_forms() -> None:
     assert report(METHODS, ["caption"], [0]) == []
     comparison = rows("metrics/comparison.csv")
-    wanted = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,trained_parameters,trained_share,"
-              "projector_parameters,checkpoint_bytes,distinct-1,novel_share").split(",")
+    wanted = (
+        "task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,trained_parameters,trained_share,"
+        "projector_parameters,checkpoint_bytes,distinct-1,novel_share"
+    ).split(",")
     assert set(wanted) <= set(comparison[0])
     assert [row["method"] for row in comparison] == [*METHODS, paths.START]
     assert (comparison[1]["CIDEr"], comparison[1]["task"], comparison[1]["seed"]) == ("2.35", "caption", "0")
     resources = rows("metrics/resources.csv")
-    assert list(resources[0]) == "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
+    assert list(
+        resources[0]
+    ) == "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
     assert [row["method"] for row in resources] == METHODS
     text = Path("metrics/comparison.md").read_text()
     assert re.search(r"\| lora \| 1,224,087 \| 0\.91 % \| 2\.350 \(2\.\d{3} to 2\.\d{3}\) \|", text)
@@ -149,7 +178,9 @@ def test_missing_runs_are_left_out_and_named() -> None:
     assert report(METHODS, ["caption"], [0]) == ["data/results/prefix/caption-0.json"]
     assert "prefix" not in {row["method"] for row in rows("metrics/comparison.csv")}
     for page in ("metrics/comparison.md", "plots/report.html"):
-        assert re.search(r"Missing runs, left out: `?data/results/prefix/caption-0.json", Path(page).read_text())
+        assert re.search(
+            r"Missing runs, left out: `?data/results/prefix/caption-0.json", Path(page).read_text()
+        )
 
 
 @pytest.mark.usefixtures("workspace")
@@ -158,11 +189,25 @@ def test_the_search_is_shown_where_there_was_one() -> None:
     assert "Tuning" not in Path("plots/report.html").read_text()
     before = Path("plots/tuning.png").read_bytes()
     facts = {"task": "caption", "steps": 60, "seed": 0, "seconds": 1.0, "note": "", "conditions": "0"}
-    trials.write_trials(Path("results/search.csv"), [
-        {"method": method, "trial": trial, "learning_rate": 0.001 * (trial + 1), "val_loss": loss - trial / 4, **facts}
-        for method, loss in (("lora", 1.5), ("full", 1.25)) for trial in range(2)])
+    trials.write_trials(
+        Path("results/search.csv"),
+        [
+            {
+                "method": method,
+                "trial": trial,
+                "learning_rate": 0.001 * (trial + 1),
+                "val_loss": loss - trial / 4,
+                **facts,
+            }
+            for method, loss in (("lora", 1.5), ("full", 1.25))
+            for trial in range(2)
+        ],
+    )
     report(METHODS, ["caption"], [0])
-    assert "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>" in page_text()
+    assert (
+        "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>"
+        in page_text()
+    )
     assert Path("plots/tuning.png").read_bytes() != before
 
 
@@ -175,14 +220,18 @@ def test_only_the_start_is_enough() -> None:
 
 def test_no_run_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"nothing to report: none of data/results/lora/caption-0.json, .* exists"):
+    with pytest.raises(
+        InputError, match=r"nothing to report: none of data/results/lora/caption-0.json, .* exists"
+    ):
         report(["lora"], ["caption"], [0])
 
 
 @pytest.mark.usefixtures("workspace")
 def test_results_of_different_signatures_are_not_mixed() -> None:
     write_run("full", signature=SIGNATURE | {"images": 59})
-    with pytest.raises(InputError, match="'adapter caption 0' and 'full caption 0' cannot be compared: 'images' is 60 and 59"):
+    with pytest.raises(
+        InputError, match="'adapter caption 0' and 'full caption 0' cannot be compared: 'images' is 60 and 59"
+    ):
         report(METHODS, ["caption"], [0])
     assert not Path("metrics/comparison.csv").exists()
 
@@ -190,14 +239,19 @@ def test_results_of_different_signatures_are_not_mixed() -> None:
 @pytest.mark.usefixtures("workspace")
 def test_a_results_file_of_another_run_is_refused() -> None:
     paths.result("full", "caption", 0).write_text(paths.result("lora", "caption", 0).read_text())
-    with pytest.raises(InputError, match="expected the results of full caption 0, found those of lora caption 0"):
+    with pytest.raises(
+        InputError, match="expected the results of full caption 0, found those of lora caption 0"
+    ):
         report(METHODS, ["caption"], [0])
 
 
 @pytest.mark.usefixtures("workspace")
 def test_a_broken_curve_is_named() -> None:
     paths.curve("full", "caption", 0).write_text("step\tcaptions\tloss\tval_loss\n1\t24\tmany\t\n")
-    with pytest.raises(InputError, match=r"plots/curves/full/caption-0.tsv: row 1: expected numbers in the column 'loss', found 'many'"):
+    with pytest.raises(
+        InputError,
+        match=r"plots/curves/full/caption-0.tsv: row 1: expected numbers in the column 'loss', found 'many'",
+    ):
         report(METHODS, ["caption"], [0])
 
 
@@ -208,9 +262,18 @@ def test_several_seeds_are_one_row_with_mean_and_spread() -> None:
     assert report(METHODS, ["caption"], [0, 1]) == []
     assert len(rows("metrics/comparison.csv")) == 11, "a row a run"
     quality = json.loads(Path("plots/quality_caption.json").read_text())
-    assert [(row["method"], row["seeds"]) for row in quality] == [*((method, 2) for method in METHODS), (paths.START, 1)]
-    lora = next(row for row in rows("metrics/methods.csv") if (row["method"], row["metric"]) == ("lora", "CIDEr"))
-    assert (float(lora["mean"]), float(lora["sd"]), lora["seeds"]) == (pytest.approx(2.355), pytest.approx(0.01 / 2**0.5), "2")
+    assert [(row["method"], row["seeds"]) for row in quality] == [
+        *((method, 2) for method in METHODS),
+        (paths.START, 1),
+    ]
+    lora = next(
+        row for row in rows("metrics/methods.csv") if (row["method"], row["metric"]) == ("lora", "CIDEr")
+    )
+    assert (float(lora["mean"]), float(lora["sd"]), lora["seeds"]) == (
+        pytest.approx(2.355),
+        pytest.approx(0.01 / 2**0.5),
+        "2",
+    )
     assert float(lora["low"]) < 2.355 < float(lora["high"])
     text = Path("metrics/comparison.md").read_text()
     assert "| method | seeds | trained | share | CIDEr ± sd (interval) |" in text
@@ -273,7 +336,14 @@ def test_summary_has_both_tasks() -> None:
     write_run("lora", seed=1)
     summarize("lora", BOTH, [0, 1])
     summary = json.loads(Path("metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share", "projector_parameters"]
+    assert list(summary) == [
+        "method",
+        "caption",
+        "vqa",
+        "trained_parameters",
+        "trained_share",
+        "projector_parameters",
+    ]
     assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert summary["vqa"]["accuracy"] == pytest.approx(0.8605)
     assert list(json.loads(Path("metrics/cost.json").read_text())) == ["method", "caption", "vqa"]
@@ -287,12 +357,30 @@ def test_the_table_of_both_tasks_has_each_one_s_columns() -> None:
     asked, said = comparison["vqa", "lora"], comparison["caption", "lora"]
     assert {name: asked[name] for name in ("accuracy", "yes/no", "number", "other")} == {
         "accuracy": "0.86", "yes/no": "0.903", "number": "0.688", "other": "0.8772"}
-    assert (asked["blind_accuracy"], asked["mean_image_accuracy"], asked["most_frequent_accuracy"]) == ("0.407", "0.364", "0.37")
+    assert (asked["blind_accuracy"], asked["mean_image_accuracy"], asked["most_frequent_accuracy"]) == (
+        "0.407",
+        "0.364",
+        "0.37",
+    )
     assert float(said["blind_CIDEr"]) == pytest.approx(0.2585)
-    assert {asked[name] for name in ("CIDEr", "CIDEr_low", "METEOR", "blind_CIDEr", "distinct-1", "mean_length")} == {""}
-    assert {said[name] for name in ("accuracy", "accuracy_high", "yes/no", "other_low", "blind_accuracy", "most_frequent_accuracy")} == {""}
+    assert {
+        asked[name] for name in ("CIDEr", "CIDEr_low", "METEOR", "blind_CIDEr", "distinct-1", "mean_length")
+    } == {""}
+    assert {
+        said[name]
+        for name in (
+            "accuracy",
+            "accuracy_high",
+            "yes/no",
+            "other_low",
+            "blind_accuracy",
+            "most_frequent_accuracy",
+        )
+    } == {""}
     assert asked["trained_parameters"] == said["trained_parameters"] == "1224087"
-    assert [(row["task"], row["method"]) for row in rows("metrics/resources.csv")] == [(task, name) for task in BOTH for name in METHODS]
+    assert [(row["task"], row["method"]) for row in rows("metrics/resources.csv")] == [
+        (task, name) for task in BOTH for name in METHODS
+    ]
 
 
 @pytest.mark.usefixtures("both")
@@ -300,14 +388,25 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
     report(METHODS, BOTH, [0])
     text = Path("metrics/comparison.md").read_text()
     first, second = text.split("**vqa**")
-    assert "| share | CIDEr (interval) | BLEU-4 | METEOR | ROUGE-L | blind CIDEr | distinct-2 | novel captions |" in first
+    assert (
+        "| share | CIDEr (interval) | BLEU-4 | METEOR | ROUGE-L | blind CIDEr | distinct-2 | novel captions |"
+        in first
+    )
     assert "accuracy" not in first
-    assert "| method | trained | share | accuracy (interval) | yes/no | number | other | blind | mean image |" in second
-    assert re.search(r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 \| 0\.364 \|", second)
+    assert (
+        "| method | trained | share | accuracy (interval) | yes/no | number | other | blind | mean image |"
+        in second
+    )
+    assert re.search(
+        r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 \| 0\.364 \|",
+        second,
+    )
     assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
-    assert ("Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 points above the same "
-            "model blind (0.407). Every type of answer is above the most frequent answer.") in second
+    assert (
+        "Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 points above the same "
+        "model blind (0.407). Every type of answer is above the most frequent answer."
+    ) in second
 
 
 @pytest.mark.usefixtures("both")
@@ -317,8 +416,12 @@ def test_the_small_result_table_has_a_row_for_each_task_and_method() -> None:
     assert head == "| task | method | trained | score (95 % interval) | blind | against full |"
     assert rule == "| --- | --- | ---: | ---: | ---: | --- |"
     assert len(lines) == 12
-    assert re.fullmatch(r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| worse \|", lines[1])
-    assert re.fullmatch(r"\| vqa \(accuracy\) \| full \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9])
+    assert re.fullmatch(
+        r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| worse \|", lines[1]
+    )
+    assert re.fullmatch(
+        r"\| vqa \(accuracy\) \| full \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9]
+    )
     missing = [method for method in METHODS if method != "full"]
     report(missing, ["caption"], [0])
     text = Path("metrics/readme.md").read_text()
@@ -341,15 +444,27 @@ def test_a_type_of_answer_that_is_not_above_the_most_frequent_answer_is_named() 
 
 
 @pytest.mark.usefixtures("both")
-@pytest.mark.parametrize(("task", "other", "metric"), [("caption", "vqa", "CIDEr"), ("vqa", "caption", "accuracy")])
+@pytest.mark.parametrize(
+    ("task", "other", "metric"), [("caption", "vqa", "CIDEr"), ("vqa", "caption", "accuracy")]
+)
 def test_one_task_alone(task: str, other: str, metric: str) -> None:
     assert report(METHODS, [task], [0]) == []
     assert {row["task"] for row in rows("metrics/comparison.csv")} == {task}
     assert json.loads(Path(f"plots/quality_{other}.json").read_text()) == []
     quality = json.loads(Path(f"plots/quality_{task}.json").read_text())
     assert [row["method"] for row in quality] == [*METHODS, paths.START]
-    assert list(quality[0]) == ["task", "method", "seeds", metric, "low", "high", "blind", "trained_parameters", "trained_percent",
-                                "shown_percent"]
+    assert list(quality[0]) == [
+        "task",
+        "method",
+        "seeds",
+        metric,
+        "low",
+        "high",
+        "blind",
+        "trained_parameters",
+        "trained_percent",
+        "shown_percent",
+    ]
     page = Path("plots/report.html").read_text()
     assert f"Quality: {task}" in page
     assert f"Quality: {other}" not in page
@@ -364,7 +479,9 @@ def test_the_page_of_both_tasks() -> None:
     assert not re.search(r'(src|href)=(?!"data:)', page)
     assert page.count("<img ") == page.count('alt="') == 3 + 2 * gallery.IMAGES
     assert page.count("<small>blind: lora is blind</small>") == gallery.IMAGES
-    assert {kind: page.count(f">right {kind}<") for kind in TYPES} == dict.fromkeys(TYPES, 6), "the types have equal shares"
+    assert {kind: page.count(f">right {kind}<") for kind in TYPES} == dict.fromkeys(TYPES, 6), (
+        "the types have equal shares"
+    )
     assert "<td>position</td><td>60</td><td>0.913<small>blind 0.433</small></td>" in page
     assert page.count("<td>most frequent answer</td>") == 1
 
@@ -394,22 +511,33 @@ def test_a_kind_of_answer_that_no_question_has_is_left_out() -> None:
     assert "| accuracy (interval) | yes/no | other | blind |" in Path("metrics/comparison.md").read_text()
     assert rows("metrics/comparison.csv")[0]["number"] == ""
     summarize("lora", ["vqa"], [0])
-    assert list(json.loads(Path("metrics/summary.json").read_text())["vqa"]) == ["accuracy", "yes/no", "other"]
+    assert list(json.loads(Path("metrics/summary.json").read_text())["vqa"]) == [
+        "accuracy",
+        "yes/no",
+        "other",
+    ]
 
 
 @pytest.mark.usefixtures("both")
-@pytest.mark.parametrize(("task", "keys", "message"), [
-    ("caption", ("controls",), "has no 'controls'"),
-    ("caption", ("controls", "other_image", "CIDEr"), r"controls.other_image\[0\] has no 'CIDEr'"),
-    ("caption", ("diversity", "vocabulary"), "has no 'vocabulary'"),
-    ("caption", ("metrics", "METEOR"), "has no 'METEOR'"),
-    ("vqa", ("metrics", "accuracy"), r"metrics\[0\] has no 'accuracy'"),
-    ("vqa", ("metrics", "number", "low"), r"metrics.number\[0\] has no 'low'"),
-    ("vqa", ("controls", "mean_image"), "has no 'mean_image'"),
-    ("vqa", ("controls", "most_frequent", "number"), r"controls.most_frequent\[0\] has no 'number'"),
-    ("vqa", ("question_types",), "has no 'question_types'"),
-    ("vqa", ("control_question_types", "other_image", "count"), r"control_question_types.other_image\[0\] has no 'count'"),
-])
+@pytest.mark.parametrize(
+    ("task", "keys", "message"),
+    [
+        ("caption", ("controls",), "has no 'controls'"),
+        ("caption", ("controls", "other_image", "CIDEr"), r"controls.other_image\[0\] has no 'CIDEr'"),
+        ("caption", ("diversity", "vocabulary"), "has no 'vocabulary'"),
+        ("caption", ("metrics", "METEOR"), "has no 'METEOR'"),
+        ("vqa", ("metrics", "accuracy"), r"metrics\[0\] has no 'accuracy'"),
+        ("vqa", ("metrics", "number", "low"), r"metrics.number\[0\] has no 'low'"),
+        ("vqa", ("controls", "mean_image"), "has no 'mean_image'"),
+        ("vqa", ("controls", "most_frequent", "number"), r"controls.most_frequent\[0\] has no 'number'"),
+        ("vqa", ("question_types",), "has no 'question_types'"),
+        (
+            "vqa",
+            ("control_question_types", "other_image", "count"),
+            r"control_question_types.other_image\[0\] has no 'count'",
+        ),
+    ],
+)
 def test_a_score_that_is_missing_is_named(task: str, keys: tuple[str, ...], message: str) -> None:
     path = paths.result("prefix", task, 0)
     content = json.loads(path.read_text())
@@ -439,4 +567,6 @@ def test_the_page_of_dvc_plots_needs_no_network() -> None:
     assert not re.search(r"<(script|link)\s", text)
     assert text.count("<script>") == text.count("</script>") == 3
     assert (TEMPLATES / "offline.html").stat().st_size < 1_000_000
-    assert (TEMPLATES / "LICENSES.txt").read_text().count("Redistribution and use in source and binary forms") == 3
+    assert (TEMPLATES / "LICENSES.txt").read_text().count(
+        "Redistribution and use in source and binary forms"
+    ) == 3

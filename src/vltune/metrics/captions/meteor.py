@@ -1,4 +1,5 @@
-"""METEOR 1.5 by its own program, with each segment's statistics, from which any set of segments can be scored."""
+"""METEOR 1.5 by its own program, with each segment's statistics, from which any set of segments can be
+scored."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def statistics(hypotheses: list[str], references: list[list[str]]) -> np.ndarray
 
 
 def score(hypotheses: list[str], references: list[list[str]]) -> tuple[float, np.ndarray, np.ndarray]:
-    """Give METEOR of all segments together, of each segment, and the statistics [segments, 23] that can be added up.
+    """Give METEOR of all segments together, of each segment, and the statistics [segments, 23] that can be
+    added up.
 
     The exchange with the program is pycocoevalcap's, so are the numbers.
 
@@ -54,8 +56,8 @@ def score(hypotheses: list[str], references: list[list[str]]) -> tuple[float, np
 def summable(statistics: np.ndarray) -> np.ndarray:
     """Set the chunks of perfect segments to 0, as METEOR does before it sums segments [segments, 23].
 
-    A segment is perfect if it matches a whole reference in one chunk. The program does so without documenting it; a
-    test compares the score of the sums with the program's.
+    A segment is perfect if it matches a whole reference in one chunk. The program does so without documenting
+    it; a test compares the score of the sums with the program's.
     """
     x = np.array(statistics, dtype=float)
     perfect = (_matches(x).sum((-3, -2)) == x[..., 0:2]).all(-1) & (x[..., CHUNKS] == 1)
@@ -66,8 +68,8 @@ def summable(statistics: np.ndarray) -> np.ndarray:
 def value(sums: np.ndarray) -> np.ndarray:
     """Score sums of `summable` statistics [..., 23] as METEOR scores a corpus: [..., 1].
 
-    Columns: lengths of hypothesis and reference, function words in each; for each type of match (4) content words
-    matched in each and function words matched in each; chunks; words matched in each.
+    Columns: lengths of hypothesis and reference, function words in each; for each type of match (4) content
+    words matched in each and function words matched in each; chunks; words matched in each.
 
     Source: Denkowski and Lavie 2014, section 2, equations of P, R, F_mean, Pen and Score.
     """
@@ -85,7 +87,9 @@ def value(sums: np.ndarray) -> np.ndarray:
 
 def _matches(statistics: np.ndarray) -> np.ndarray:
     x = statistics[..., 4:20]
-    return x.reshape(*x.shape[:-1], 4, 2, 2)  # type of match, content or function words, hypothesis or reference
+    return x.reshape(
+        *x.shape[:-1], 4, 2, 2
+    )  # type of match, content or function words, hypothesis or reference
 
 
 def _clean(text: str) -> str:
