@@ -6,7 +6,7 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from vltune.comparison.runs import compared, values
+from vltune.comparison.choice import compared, values
 from vltune.pipeline import environment
 from vltune.pipeline.process import die_with_parent, run
 from vltune.report.report import report

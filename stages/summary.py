@@ -7,7 +7,7 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from vltune.comparison.runs import compared, values
+from vltune.comparison.choice import compared, values
 from vltune.comparison.summary import summarize
 from vltune.pipeline.params import choice
 from vltune.pipeline.process import die_with_parent, run

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from vltune.comparison import frames
+from vltune.comparison.choice import compared, values
 from vltune.comparison.compare import Comparison, compare
-from vltune.comparison.runs import Run, collect, compared, read_result, values
+from vltune.comparison.runs import Run, collect, read_result
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import choice_of
 from vltune.report import tables, text
@@ -27,30 +28,31 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     """
     choice_of("unknown format", form, FORMS)
     if results:
-        runs, missing = given(results), []
+        runs, missing = read_results(results), []
     else:
-        asked = [compared(root / "params.yaml"), values("tasks", path=root / "params.yaml")]
+        chosen = [compared(root / "params.yaml"), values("tasks", path=root / "params.yaml")]
         if task is not None:
-            asked[1] = [choice_of("unknown task", task, asked[1])]
-        runs, missing = collect(*asked, values("seeds", int, root / "params.yaml"), root)
+            chosen[1] = [choice_of("unknown task", task, chosen[1])]
+        runs, missing = collect(*chosen, values("seeds", int, root / "params.yaml"), root)
     if task is not None:
         choice_of("unknown task", task, list(dict.fromkeys(run.task for run in runs)))
-    found = compare([run for run in runs if task in (None, run.task)])
+    comparisons = compare([run for run in runs if task in (None, run.task)])
     if metric is not None:
         choice_of(
             "unknown metric",
             metric,
-            list(dict.fromkeys(name for comparison in found for name in comparison.first.scores)),
+            list(dict.fromkeys(name for comparison in comparisons for name in comparison.first.scores)),
         )
-        found = [comparison for comparison in found if metric in comparison.first.scores]
-    write(found, metric, form)
+        comparisons = [comparison for comparison in comparisons if metric in comparison.first.scores]
+    write(comparisons, metric, form)
     if missing:
         raise InputError(
-            f"{len(missing)} results are missing and left out: {', '.join(missing)}; make them with `dvc repro`"
+            f"{len(missing)} results are missing and left out: {', '.join(missing)}; make them with `dvc "
+            f"repro`"
         )
 
 
-def given(results: list[str]) -> list[Run]:
+def read_results(results: list[str]) -> list[Run]:
     """Read results files, each as RESULTS.json or NAME=RESULTS.json.
 
     Raises:
@@ -72,8 +74,8 @@ def given(results: list[str]) -> list[Run]:
 
 
 def write(comparisons: list[Comparison], metric: str | None, form: str) -> None:
-    """Write to the standard output; CSV is one table, of methods where `other` is empty, and then of
-    pairs."""
+    """Write to the standard output; CSV is one table, of
+    methods where `other` is empty, and then of pairs."""
     if form == "terminal":
         sys.stdout.write(text.terminal(comparisons, metric))
     elif form == "markdown":

@@ -19,24 +19,24 @@ from vltune.pipeline.records import Captions, Prediction, fields, read_captions,
 
 
 def main(predictions: Path, annotations: Path, folder: Path | None, out: Path | None, root: Path) -> None:
-    """Score captions against COCO captions, or answers against VQAv2 annotations; what it is follows from the
-    files.
+    """Score captions against COCO captions, or answers against
+    VQAv2 annotations; what it is follows from the files.
 
     Raises:
-        InputError: a file is of another form, names are missing or left over, or (with `folder`) an image is
-            not there.
+        InputError: a file is of another form, names are missing or
+            left over, or (with `folder`) an image is not there.
     """
     output.check_file(out)
     settings = load(Evaluate, "evaluate", root / "params.yaml")
-    said = read_json(predictions)
-    if isinstance(said, list) and said and isinstance(said[0], dict) and "question_id" in said[0]:
-        output.emit(answers(predictions, said, annotations, folder, settings), out)
+    content = read_json(predictions)
+    if isinstance(content, list) and content and isinstance(content[0], dict) and "question_id" in content[0]:
+        output.emit(answers(predictions, content, annotations, folder, settings), out)
     else:
-        output.emit(captions(predictions, said, annotations, folder, settings), out)
+        output.emit(captions(predictions, content, annotations, folder, settings), out)
 
 
 def captions(
-    path: Path, said: Any, annotations: Path, folder: Path | None, settings: Evaluate
+    path: Path, predictions: Any, annotations: Path, folder: Path | None, settings: Evaluate
 ) -> dict[str, Any]:
     """Score captions: metrics with intervals, diversity, and the CIDEr that is left when each image gets
     another one's caption."""
@@ -48,7 +48,7 @@ def captions(
                 f"{folder}: {len(absent)} of {len(known.images)} images of {annotations} are not there: "
                 f"{images.listed(absent)}"
             )
-    by_image = caption_of(path, said, known)
+    by_image = caption_of(path, predictions, known)
     same_keys(
         path,
         by_image,
@@ -66,38 +66,39 @@ def captions(
     return {"images": len(rows), **scores}
 
 
-def caption_of(path: Path, said: Any, known: Captions) -> dict[int | str, str]:
-    """Read captions by the ids of images, from {name: caption} or COCO's result format [{"image_id",
-    "caption"}].
+def caption_of(path: Path, predictions: Any, known: Captions) -> dict[int | str, str]:
+    """Read captions by the ids of images, from {name: caption}
+    or COCO's result format [{"image_id", "caption"}].
 
-    A name is a file's name, with or without its folder or its extension; one that fits no image stays as it
-    is.
+    A name is a file's name, with or without its folder or
+    its extension; one that fits no image stays as it is.
     """
-    if isinstance(said, list):
-        return keyed(path, said, "image_id", "caption")
-    if not isinstance(said, dict):
+    if isinstance(predictions, list):
+        return keyed(path, predictions, "image_id", "caption")
+    if not isinstance(predictions, dict):
         raise InputError(
             f"{path}: expected an object {{name: caption}}, or a list of objects with image_id and caption"
         )
     ids: dict[str, int | str] = {}
     for image in known.images:
         for name in {image.file_name, Path(image.file_name).name, Path(image.file_name).stem}:
-            if name in ids and name in said:
+            if name in ids and name in predictions:
                 raise InputError(
-                    f"{path}: {name!r} may be image {ids[name]!r} or {image.id!r}; give longer names, or COCO's result format"
+                    f"{path}: {name!r} may be image {ids[name]!r} or {image.id!r}; give longer names, or "
+                    f"COCO's result format"
                 )
             ids[name] = image.id
     return keyed(
         path,
-        [{"image": ids.get(name, name), "caption": caption} for name, caption in said.items()],
+        [{"image": ids.get(name, name), "caption": caption} for name, caption in predictions.items()],
         "image",
         "caption",
     )
 
 
-def keyed(path: Path, said: list[Any], key: str, text: str) -> dict[int | str, str]:
+def keyed(path: Path, predictions: list[Any], key: str, text: str) -> dict[int | str, str]:
     """Read the texts of rows by their keys; InputError if a key stands twice or a text is none."""
-    rows = [fields(path, "row ", i, row, (key, text)) for i, row in enumerate(said)]
+    rows = [fields(path, "row ", i, row, (key, text)) for i, row in enumerate(predictions)]
     for row in rows:
         if not isinstance(row[text], str):
             raise InputError(f"{path}: the {text} of {row[key]!r} must be text, found {row[text]!r}")
@@ -106,11 +107,11 @@ def keyed(path: Path, said: list[Any], key: str, text: str) -> dict[int | str, s
 
 
 def answers(
-    path: Path, said: list[Any], annotations: Path, folder: Path | None, settings: Evaluate
+    path: Path, predictions: list[Any], annotations: Path, folder: Path | None, settings: Evaluate
 ) -> dict[str, Any]:
-    """Score answers: VQA accuracy overall, by answer type and by question type, with intervals over
-    images."""
-    by_question = keyed(path, said, "question_id", "answer")
+    """Score answers: VQA accuracy overall, by answer type
+    and by question type, with intervals over images."""
+    by_question = keyed(path, predictions, "question_id", "answer")
     known = annotated(annotations)
     same_keys(path, by_question, annotations, [row["question_id"] for row in known], {})
     if folder is not None:
@@ -138,20 +139,20 @@ def answers(
             for row in known
         ],
     )
-    places = {image_id: i for i, image_id in enumerate(dict.fromkeys(row.image_id for row in both))}
+    index_of = {image_id: i for i, image_id in enumerate(dict.fromkeys(row.image_id for row in both))}
     right = np.array([accuracy.accuracy(row.answer, row.answers) for row in both])
-    counts = bootstrap.draws(len(places), settings.bootstrap_samples, settings.seed)
-    image = np.array([places[row.image_id] for row in both])
+    counts = bootstrap.draws(len(index_of), settings.bootstrap_samples, settings.seed)
+    image = np.array([index_of[row.image_id] for row in both])
     return {
         "questions": len(both),
-        "images": len(places),
+        "images": len(index_of),
         **vqa.intervals(both, image, right, counts, settings.confidence),
     }
 
 
 def annotated(path: Path) -> list[dict[str, Any]]:
-    """Read VQAv2 annotations; `answers` becomes a list of texts. InputError names the row that is of another
-    form."""
+    """Read VQAv2 annotations; `answers` becomes a list of
+    texts. InputError names the row that is of another form."""
     content = read_json(path)
     if (
         not isinstance(content, dict)
@@ -164,12 +165,13 @@ def annotated(path: Path) -> list[dict[str, Any]]:
     keys = ("question_id", "image_id", "question_type", "answer_type", "answers")
     rows = [fields(path, "annotations", i, row, keys) for i, row in enumerate(content["annotations"])]
     for i, row in enumerate(rows):
-        given = row["answers"] if isinstance(row["answers"], list) else []
-        row["answers"] = [one.get("answer") if isinstance(one, dict) else None for one in given]
-        if not given or not all(isinstance(text, str) for text in row["answers"]):
+        answers = row["answers"] if isinstance(row["answers"], list) else []
+        row["answers"] = [answer.get("answer") if isinstance(answer, dict) else None for answer in answers]
+        if not answers or not all(isinstance(text, str) for text in row["answers"]):
             raise InputError(
-                f"{path}: annotations[{i}] (id {row['question_id']!r}): expected a list of at least one answer, "
-                f"found {given!r}"
+                f"{path}: annotations[{i}] (id {row['question_id']!r}): expected a list of at least one "
+                f"answer, "
+                f"found {answers!r}"
             )
     repeated(path, "annotations", [row["question_id"] for row in rows])
     return rows
@@ -177,17 +179,19 @@ def annotated(path: Path) -> list[dict[str, Any]]:
 
 def same_keys(
     path: Path,
-    found: Iterable[int | str],
+    predicted: Iterable[int | str],
     annotations: Path,
     expected: list[int | str],
     names: dict[int | str, str],
 ) -> None:
-    """Check that predictions and annotations are about the same things; InputError lists the first that are
-    in one alone."""
-    here, there = dict.fromkeys(found), dict.fromkeys(expected)
-    missing = [names.get(one, one) for one in there if one not in here]
-    extra = [repr(one) for one in here if one not in there]
+    """Check that predictions and annotations are about the same
+    things; InputError lists the first that are in one alone."""
+    here, there = dict.fromkeys(predicted), dict.fromkeys(expected)
+    missing = [names.get(key, key) for key in there if key not in here]
+    extra = [repr(key) for key in here if key not in there]
     if missing or extra:
-        said = [f"{len(missing)} of {len(there)} are missing: {images.listed(missing)}"] if missing else []
-        said += [f"{len(extra)} are left over: {images.listed(extra)}"] if extra else []
-        raise InputError(f"{path} and {annotations} do not match: {'; '.join(said)}")
+        problems = (
+            [f"{len(missing)} of {len(there)} are missing: {images.listed(missing)}"] if missing else []
+        )
+        problems += [f"{len(extra)} are left over: {images.listed(extra)}"] if extra else []
+        raise InputError(f"{path} and {annotations} do not match: {'; '.join(problems)}")

@@ -12,7 +12,7 @@ from dvc.utils.serialize import modify_yaml
 from tqdm import tqdm
 
 from vltune.commands import output
-from vltune.comparison.runs import compared
+from vltune.comparison.choice import compared
 from vltune.comparison.trials import read_trials, summaries, summary, write_trials
 from vltune.methods import interface
 from vltune.methods.checkpoint import base_of
@@ -116,8 +116,8 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
             bar.update()
     record(out, rows)
     best = {method: summary(rows, task, method) for method in methods}
-    found = {method: trial["best"] | {"val_loss": trial["val_loss"]} for method, trial in best.items()}
-    output.emit(found, None)
+    report = {method: trial["best"] | {"val_loss": trial["val_loss"]} for method, trial in best.items()}
+    output.emit(report, None)
     if write:
         write_best(best)
 

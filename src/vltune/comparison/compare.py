@@ -19,8 +19,8 @@ from vltune.pipeline.errors import InputError
 
 @dataclass(frozen=True)
 class Method(Scored):
-    """A method over its seeds: `result` holds means, and in `metrics` the spread `sd` too (None with one
-    seed)."""
+    """A method over its seeds: `result` holds means, and in
+    `metrics` the spread `sd` too (None with one seed)."""
 
     seeds: int
 
@@ -41,12 +41,12 @@ class Comparison:
 
 
 def compare(runs: list[Run]) -> list[Comparison]:
-    """Compare the runs of each task. The start takes no part in the pairs: every method begins from it, and
-    it is none.
+    """Compare the runs of each task. The start takes no part
+    in the pairs: every method begins from it, and it is none.
 
     Raises:
-        InputError: two runs of a task were scored differently or on other images, or there are too few
-            samples for verdicts.
+        InputError: two runs of a task were scored differently or on
+            other images, or there are too few samples for verdicts.
     """
     return [
         _compare([run for run in runs if run.task == task])
@@ -78,16 +78,17 @@ def _compare(runs: list[Run]) -> Comparison:
 
 
 def _check_images(runs: list[Run]) -> None:
-    """Check that all runs are about the same images; InputError names two that are not, and some of the
-    images."""
+    """Check that all runs are about the same images; InputError
+    names two that are not, and some of the images."""
     expected = runs[0].result["per_image"]["images"]
     for run in runs[1:]:
-        found = run.result["per_image"]["images"]
-        if found != expected:
-            apart = [one for one in [*expected, *found] if (one in expected) != (one in found)]
+        images = run.result["per_image"]["images"]
+        if images != expected:
+            apart = [image for image in [*expected, *images] if (image in expected) != (image in images)]
             raise InputError(
-                f"'{runs[0].method} {run.task} {runs[0].seed}' and '{run.method} {run.task} {run.seed}' cannot be compared: "
-                f"'per_image.images' holds {len(expected)} and {len(found)} images"
+                f"'{runs[0].method} {run.task} {runs[0].seed}' and '{run.method} {run.task} {run.seed}' "
+                f"cannot be compared: "
+                f"'per_image.images' holds {len(expected)} and {len(images)} images"
                 + (
                     f", only one of them has {', '.join(map(repr, apart[:5]))}"
                     if apart
@@ -97,15 +98,15 @@ def _check_images(runs: list[Run]) -> None:
 
 
 def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
-    kind = runs[0].kind
-    result = {name: mean([run.result[name] for run in runs]) for name in (*kind.parts, "controls", *SIZES)}
+    spec = runs[0].spec
+    result = {name: mean([run.result[name] for run in runs]) for name in (*spec.parts, "controls", *SIZES)}
     scores = {
-        name: {"value": one.mean, "sd": one.sd, "low": one.low, "high": one.high}
-        for name, one in estimates.items()
+        name: {"value": estimate.mean, "sd": estimate.sd, "low": estimate.low, "high": estimate.high}
+        for name, estimate in estimates.items()
     }
     rounded = {
-        name: {end: None if x is None else round(x, DIGITS) for end, x in one.items()}
-        for name, one in scores.items()
+        name: {end: None if x is None else round(x, DIGITS) for end, x in score.items()}
+        for name, score in scores.items()
     }
     return Method(
         runs[0].method,

@@ -1,5 +1,5 @@
-"""The tables of the comparison as pandas DataFrames: every column with its type, unit and meaning, in one
-place.
+"""The tables of the comparison as pandas DataFrames: every
+column with its type, unit and meaning, in one place.
 
 `frame` builds a table of these columns, `read` reads one from a file, and `files.write_table` writes one.
 Types are pandas' nullable ones, so that a whole number stays whole where another row has no value.
@@ -122,8 +122,8 @@ EXPECTED = [
 
 
 def quality(metric: str) -> list[Column]:
-    """Give the columns of plots/quality_TASK.json, whose main metric has its own name: a row for each
-    method."""
+    """Give the columns of plots/quality_TASK.json, whose
+    main metric has its own name: a row for each method."""
     return [
         Column("task", TEXT, "", "caption or vqa"),
         Column("method", TEXT, "", "what was trained"),
@@ -159,12 +159,12 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def read(path: Path, columns: Sequence[Column], separator: str = ",") -> pd.DataFrame:
-    """Read a table that has these columns; further columns hold real numbers. An empty cell is a missing
-    value.
+    """Read a table that has these columns; further columns
+    hold real numbers. An empty cell is a missing value.
 
     Raises:
-        InputError: the file is no table, a column is missing, or a cell is no number; names the row and the
-            column.
+        InputError: the file is no table, a column is missing, or
+            a cell is no number; names the row and the column.
     """
     try:
         table = pd.read_csv(path, sep=separator, dtype=TEXT, keep_default_na=False, na_values=[""])
@@ -178,8 +178,8 @@ def read(path: Path, columns: Sequence[Column], separator: str = ",") -> pd.Data
 
 
 def _typed(path: Path, cells: pd.Series, dtype: str) -> pd.Series:
-    """Read the cells of a column; Python's `float` gives the nearest number to a text, pandas' parser may
-    not."""
+    """Read the cells of a column; Python's `float` gives
+    the nearest number to a text, pandas' parser may not."""
     if dtype == TEXT:
         return cells
     numbers = []

@@ -1,17 +1,13 @@
-"""A metric over seeds and images: mean, spread over seeds, and an interval that takes both into account.
+"""A metric over seeds and images: mean, standard deviation over seeds, and an interval that covers both.
 
-Images and seeds are crossed: the same test images serve every seed. So a sample draws the images once, for all seeds and
-all methods, and draws what the seeds bring apart from them; drawing other images for each seed, as for nested data,
-would average the chance of the images away (Davison and Hinkley 1997, section 3.8, treats the nested case; Owen 2007,
-The pigeonhole bootstrap, the crossed one).
+Images and seeds are crossed: the same test images serve every seed. A sample therefore draws the images once
+for all seeds and methods, and the effect of the seeds apart from them (Owen 2007, The pigeonhole bootstrap).
 
-The images are drawn with replacement. Seeds are not: with s seeds that bootstrap has (s - 1) / s of the variance and no
-tails: its 95 % interval of three seeds covers 75 % where the seeds are all that varies. Instead the variance of the
-seeds is drawn from its distribution given the s values (scaled inverse chi-square), and their effect from a normal
-distribution with that variance: Student's t in place of s points. What is no effect of the seed, but of which images
-each trained model happens to get right, is in both parts; it is taken out of the seeds' part, else it would count twice.
-With one seed nothing of a seed can be known, and the interval is the image bootstrap of one trained model.
-"""
+The images are drawn with replacement, the seeds are not: a bootstrap of three seeds has two thirds of the
+variance, and its 95 % interval covers 75 %. The variance over seeds is drawn from its scaled inverse
+chi-square distribution, and the effect from a normal distribution with that variance, which gives Student's
+t. The part of the variance over seeds that the draw of the images explains is subtracted, since it would
+count twice. With one seed the interval is the image bootstrap of one trained model. """
 
 from __future__ import annotations
 
@@ -31,8 +27,8 @@ BLOCK = 1000  # samples that are summed at once: bounds the memory of the copy i
 class Metric:
     """One metric of several methods over the same images; larger is better.
 
-    `parts` is what each image brings, {method: [seeds, images, columns]}; `value` makes sums of it [..., columns] the
-    metric's values [...].
+    `parts` is what each image brings, {method: [seeds, images, columns]}; `value` makes sums of it [...,
+    columns] the metric's values [...].
     """
 
     parts: dict[str, np.ndarray]
@@ -41,7 +37,8 @@ class Metric:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean over seeds, standard deviation over seeds (None with one seed), and the ends of the interval of the mean."""
+    """Mean over seeds, standard deviation over seeds (None with
+    one seed), and the ends of the interval of the mean."""
 
     mean: float
     sd: float | None
@@ -51,10 +48,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Resampled:
-    """A method's values by seed [seeds], their mean over seeds in each sample of the images [samples], and two variances.
+    """A method's values by seed [seeds], their mean over seeds
+    in each sample of the images [samples], and two variances.
 
-    `variance` is that of the values over seeds; `noise` is the part of it that a draw of the images explains, because
-    each trained model has other images right. Both are of one seed, and 0 where there is one seed.
+    `variance` is that of the values over seeds; `noise` is the part of it that a draw of the images explains,
+    because each trained model has other images right. Both are of one seed, and 0 where there is one seed.
     """
 
     values: np.ndarray
@@ -66,11 +64,12 @@ class Resampled:
 def means(scores: Mapping[str, np.ndarray]) -> Metric:
     """Build a metric that is a mean over images, from scores {method: [seeds, images]}.
 
-    CIDEr is one when its document frequencies come from all test references, whatever images a sample draws: the
-    frequencies are then part of the metric, as the references are, and do not vary with the images drawn.
+    CIDEr is one when its document frequencies come from all test references, whatever images a sample draws:
+    the frequencies are then part of the metric, as the references are, and do not vary with the images drawn.
 
     Raises:
-        InputError: a method's scores are no [seeds, images] of finite numbers, or their shape is another method's not.
+        InputError: a method's scores are no [seeds, images] of
+            finite numbers, or their shape is another method's not.
 
     Source: Vedantam et al. 2015, CIDEr, section 3 (document frequencies over the whole set).
     """
@@ -79,31 +78,40 @@ def means(scores: Mapping[str, np.ndarray]) -> Metric:
 
 
 def ratios(sums: Mapping[str, np.ndarray], counts: np.ndarray) -> Metric:
-    """Build a metric that is a mean over questions, which come in images, from sums {method: [seeds, images]}.
+    """Build a metric that is a mean over questions, which
+    come in images, from sums {method: [seeds, images]}.
 
-    `counts` [images] says how many questions each image has, the same for all methods. Images without a question (of
-    this answer type, say) take no part: they are not drawn, so that no sample is without questions.
+    `counts` [images] says how many questions each image has, the same for
+    all methods. Images without a question (of this answer type, say) take
+    no part: they are not drawn, so that no sample is without questions.
 
     Raises:
-        InputError: as `means`, or the counts are no [images] of numbers >= 0, or all 0, or a sum stands where none is.
+        InputError: as `means`, or the counts are no [images] of
+            numbers >= 0, or all 0, or a sum stands where none is.
 
     Source: Cochran 1977, Sampling techniques, section 2.11 (the ratio of two sums over clusters).
     """
     arrays, n = _checked(sums, ("seeds", "images")), np.asarray(counts, dtype=float)
     images = next(iter(arrays.values())).shape[1]
     if n.shape != (images,) or not (n >= 0).all() or not np.isfinite(n).all() or not n.any():
-        raise InputError(f"counts: expected {images} finite numbers >= 0, not all 0, as the sums have {images} images; "
-                         f"got shape {n.shape} {n[:5].tolist()}")
+        raise InputError(
+            f"counts: expected {images} finite numbers >= 0, not all 0, as the sums have {images} images; "
+            f"got shape {n.shape} {n[:5].tolist()}"
+        )
     for name, x in arrays.items():
         if x[:, n == 0].any():
             raise InputError(f"{name}: a sum other than 0 at an image with 0 questions")
-    return Metric({name: np.stack(np.broadcast_arrays(x, n), axis=-1)[:, n > 0] for name, x in arrays.items()}, _ratio)
+    return Metric(
+        {name: np.stack(np.broadcast_arrays(x, n), axis=-1)[:, n > 0] for name, x in arrays.items()}, _ratio
+    )
 
 
 def corpus(statistics: Mapping[str, np.ndarray], value: Callable[[np.ndarray], np.ndarray]) -> Metric:
-    """Build a metric of the corpus, from statistics {method: [seeds, images, columns]} whose sums `value` scores.
+    """Build a metric of the corpus, from statistics {method:
+    [seeds, images, columns]} whose sums `value` scores.
 
-    `value` takes sums [..., columns] and gives [...], as `meteor.from_statistics` and an order of `bleu.from_statistics` do.
+    `value` takes sums [..., columns] and gives [...], as `meteor.from_statistics` and an order of
+    `bleu.from_statistics` do.
 
     Raises:
         InputError: as `means`.
@@ -114,20 +122,22 @@ def corpus(statistics: Mapping[str, np.ndarray], value: Callable[[np.ndarray], n
 
 
 def estimate(metric: Metric, level: float, samples: int, seed: int) -> dict[str, Estimate]:
-    """Give each method's mean over seeds, its spread, and its interval of confidence 1 - `level`, from `samples` samples.
+    """Give each method's mean over seeds, its spread, and its
+    interval of confidence 1 - `level`, from `samples` samples.
 
     Raises:
         InputError: a level not between 0 and 1, or the metric has no finite value for a method.
 
-    Source: Efron and Tibshirani 1993, section 13.3 (percentiles); for the samples see `resample` and `seed_effects`.
+    Source: Efron and Tibshirani 1993, section 13.3 (percentiles);
+    for the samples see `resample` and `seed_effects`.
     """
     check_level(level)
-    found = {}
+    results = {}
     for name, method in resample(metric, samples, seed).items():
         low, high = bootstrap.interval(method.samples + seed_effects([method], seed), 1 - level)
         sd = float(np.sqrt(method.variance)) if len(method.values) > 1 else None
-        found[name] = Estimate(float(method.values.mean()), sd, low, high)
-    return found
+        results[name] = Estimate(float(method.values.mean()), sd, low, high)
+    return results
 
 
 def resample(metric: Metric, samples: int, seed: int) -> dict[str, Resampled]:
@@ -139,40 +149,53 @@ def resample(metric: Metric, samples: int, seed: int) -> dict[str, Resampled]:
     Source: Owen 2007, The pigeonhole bootstrap; `noise` is the interaction's mean square of a two-way layout.
     """
     counts = bootstrap.draws(next(iter(metric.parts.values())).shape[1], samples, seed)
-    found = {}
+    results = {}
     for name, parts in metric.parts.items():
         values, drawn = metric.value(parts.sum(1)), metric.value(summed(counts, parts))
         if not (np.isfinite(values).all() and np.isfinite(drawn).all()):
-            raise InputError(f"{name}: the metric of these images, or of a sample of them, is not finite; by seed {values.tolist()}")
+            raise InputError(
+                f"{name}: the metric of these images, or of a sample of them, is not finite; by seed "
+                f"{values.tolist()}"
+            )
         seeds = len(values)
         means_of_samples = drawn.mean(1)
         several = seeds > 1
         noise = (drawn - means_of_samples[:, None]).var(0).sum() / (seeds - 1) if several else 0.0
-        found[name] = Resampled(values, means_of_samples, float(values.var(ddof=1)) if several else 0.0, float(noise))
-    return found
+        results[name] = Resampled(
+            values, means_of_samples, float(values.var(ddof=1)) if several else 0.0, float(noise)
+        )
+    return results
 
 
 def summed(weights: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Sum parts [seeds, images, columns] with the weights [samples, images]; gives [samples, seeds, columns]."""
+    """Sum parts [seeds, images, columns] with the weights
+    [samples, images]; gives [samples, seeds, columns]."""
     by_image = np.ascontiguousarray(np.moveaxis(parts, 1, 0))
-    return np.concatenate([bootstrap.sums(weights[i:i + BLOCK], by_image) for i in range(0, len(weights), BLOCK)])
+    return np.concatenate(
+        [bootstrap.sums(weights[i : i + BLOCK], by_image) for i in range(0, len(weights), BLOCK)]
+    )
 
 
 def seed_effects(methods: list[Resampled], seed: int) -> np.ndarray:
-    """Draw what the choice of seeds adds to the mean over seeds of one method, or to the difference of two; gives [samples].
+    """Draw what the choice of seeds adds to the mean over seeds
+    of one method, or to the difference of two; gives [samples].
 
-    The variance is V = sum of variance / seeds over the methods. Its degrees of freedom f are s - 1 for one method and
-    Welch's for two, whose spreads may differ. A draw has the variance V f / chi2(f), less the noise that the images
-    explain, and not below 0. Without the last step it would be Student's t with f degrees of freedom.
+    The variance is V = sum of variance / seeds over the methods. Its degrees of freedom
+    f are s - 1 for one method and Welch's for two, whose spreads may differ. A draw has
+    the variance V f / chi2(f), less the noise that the images explain, and not below 0.
+    Without the last step it would be Student's t with f degrees of freedom.
 
-    Source: Welch 1947, The generalization of Student's problem when several different population variances are
-    involved; Hannig, Iyer and Patterson 2006, Fiducial generalized confidence intervals (the draws of a variance).
+    Source: Welch 1947, The generalization of Student's problem when several
+    different population variances are involved; Hannig, Iyer and Patterson
+    2006, Fiducial generalized confidence intervals (the draws of a variance).
     """
     samples = len(methods[0].samples)
     shares = np.array([method.variance / len(method.values) for method in methods])
     if not shares.any():
         return np.zeros(samples)
-    freedom = shares.sum() ** 2 / sum(share**2 / (len(method.values) - 1) for share, method in zip(shares, methods, strict=True) if share)
+    freedom = shares.sum() ** 2 / sum(
+        share**2 / (len(method.values) - 1) for share, method in zip(shares, methods, strict=True) if share
+    )
     noise = sum(method.noise / len(method.values) for method in methods)
     rng = numpy_generator(seed, "seeds")
     normal = rng.standard_normal(samples)
@@ -194,26 +217,34 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
     return sums[..., 0] / sums[..., 1]
 
 
-def _checked(given: Mapping[str, np.ndarray], axes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    if not given:
+def _checked(scores: Mapping[str, np.ndarray], axes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    if not scores:
         raise InputError("expected the scores of one method or more, got none")
-    arrays = {name: _numbers(name, x) for name, x in given.items()}
+    arrays = {name: _numbers(name, x) for name, x in scores.items()}
     first, expected = next((name, x.shape) for name, x in arrays.items())
     for name, x in arrays.items():
         if x.ndim != len(axes) or x.size == 0:
-            raise InputError(f"{name}: expected scores [{', '.join(axes)}] with one or more of each, got shape {x.shape}")
+            raise InputError(
+                f"{name}: expected scores [{', '.join(axes)}] with one or more of each, got shape {x.shape}"
+            )
         if x.shape != expected:
-            raise InputError(f"{name}: expected the shape of {first}, {expected} for [{', '.join(axes)}], got {x.shape}; "
-                             "methods are compared over the same images and the same number of seeds")
+            raise InputError(
+                f"{name}: expected the shape of {first}, {expected} for [{', '.join(axes)}], got {x.shape}; "
+                "methods are compared over the same images and the same number of seeds"
+            )
         bad = np.argwhere(~np.isfinite(x))
         if len(bad):
-            place = ", ".join(f"{axis[:-1]} {i}" for axis, i in zip(axes, bad[0].tolist(), strict=True))
-            raise InputError(f"{name}: expected finite numbers, got {x[tuple(bad[0])]} at {place} (counted from 0)")
+            where = ", ".join(f"{axis[:-1]} {i}" for axis, i in zip(axes, bad[0].tolist(), strict=True))
+            raise InputError(
+                f"{name}: expected finite numbers, got {x[tuple(bad[0])]} at {where} (counted from 0)"
+            )
     return arrays
 
 
-def _numbers(name: str, given: np.ndarray) -> np.ndarray:
+def _numbers(name: str, scores: np.ndarray) -> np.ndarray:
     try:
-        return np.asarray(given, dtype=float)
+        return np.asarray(scores, dtype=float)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{name}: expected an array of numbers, got {str(given)[:100]} ({error})") from error
+        raise InputError(
+            f"{name}: expected an array of numbers, got {str(scores)[:100]} ({error})"
+        ) from error

@@ -1,5 +1,5 @@
-"""From what results files hold per image to metrics that can be resampled, intervals of methods, and verdicts
-on pairs.
+"""From what results files hold per image to metrics that can
+be resampled, intervals of methods, and verdicts on pairs.
 
 `per_image` has `images`, their ids. Of captions it has for each metric a score or a line of statistics an
 image (`metrics/interface.py`). Of questions it has `questions` and `right`: for each metric (overall and by
@@ -42,23 +42,23 @@ def metric(name: str, methods: Mapping[str, Seeds]) -> Metric:
 
 
 def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> dict[str, Estimate]:
-    """Give each method's mean over its seeds, their spread, and the interval; methods may have different
-    numbers of seeds.
+    """Give each method's mean over its seeds, their spread, and
+    the interval; methods may have different numbers of seeds.
 
     Source: see `hierarchical.estimate`.
     """
-    found: dict[str, Estimate] = {}
+    estimates_by_method: dict[str, Estimate] = {}
     for number in sorted({len(seeds) for seeds in methods.values()}):
         same = {method: seeds for method, seeds in methods.items() if len(seeds) == number}
-        found |= hierarchical.estimate(
+        estimates_by_method |= hierarchical.estimate(
             metric(name, same), level(settings), settings.bootstrap_samples, settings.seed
         )
-    return found
+    return estimates_by_method
 
 
 def verdicts(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> Verdicts:
-    """Compare all pairs, with as many seeds of each method, the first ones, as the method with the fewest
-    has.
+    """Compare all pairs, with as many seeds of each method,
+    the first ones, as the method with the fewest has.
 
     Raises:
         InputError: there are fewer than two methods, or too few samples for a verdict on so many pairs.
@@ -72,10 +72,14 @@ def verdicts(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> Ver
     )
 
 
-def images(name: str, one: PerImage) -> int:
-    """Count the images that a metric is about: an image without a question of a kind says nothing of that
-    kind."""
-    return int(np.count_nonzero(one["questions"][name])) if "questions" in one else len(one["images"])
+def images(name: str, per_image: PerImage) -> int:
+    """Count the images that a metric is about: an image
+    without a question of a kind says nothing of that kind."""
+    return (
+        int(np.count_nonzero(per_image["questions"][name]))
+        if "questions" in per_image
+        else len(per_image["images"])
+    )
 
 
 def level(settings: Evaluate) -> float:

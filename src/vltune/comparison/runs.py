@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from vltune.comparison import frames
+from vltune.comparison.choice import wanted
 from vltune.comparison.tasks import TASKS, Control, Task
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
-from vltune.pipeline.params import PARAMS, check, nearest, read
+from vltune.pipeline.params import check, nearest
 from vltune.pipeline.records import fields
 
 SIZES = tuple(frames.names(frames.SIZES))
@@ -23,7 +24,6 @@ TIMINGS = tuple(frames.names(frames.RESOURCES[len(frames.RUN):]))
 RENAMED = {"connector_parameters": "projector_parameters", "zero_shot": paths.START}  # in results files
 HERE = Path()
 ENDS = ("low", "high")
-START_SEED = 0  # the start is made once a task, in closed form
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,22 @@ class Scored:
     result: dict[str, Any]
 
     @property
-    def kind(self) -> Task:
+    def spec(self) -> Task:
         """What the report shows of the task."""
         return TASKS[self.task]
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
-        """Those metrics of the task that are there, in the order of tables, each a value with low and high
-        end."""
+        """Those metrics of the task that are there, in the
+        order of tables, each a value with low and high end."""
         return {
-            name: self.result["metrics"][name] for name in self.kind.metrics if name in self.result["metrics"]
+            name: self.result["metrics"][name] for name in self.spec.metrics if name in self.result["metrics"]
         }
 
     @property
     def main(self) -> dict[str, float]:
         """The task's main metric."""
-        return self.scores[self.kind.main]
+        return self.scores[self.spec.main]
 
     def control(self, control: Control) -> dict[str, dict[str, float]]:
         """Give the metrics that a control reaches."""
@@ -59,7 +59,7 @@ class Scored:
     @property
     def blind(self) -> dict[str, float]:
         """The main metric of what is scored when it is blind."""
-        return self.control(self.kind.blind[0])[self.kind.main]
+        return self.control(self.spec.blind[0])[self.spec.main]
 
     @property
     def settings(self) -> Evaluate:
@@ -80,53 +80,6 @@ class Run(Scored):
         return {"task": self.task, "method": self.method, "seed": self.seed}
 
 
-def values(name: str, kind: type[str] | type[int] = str, path: Path = PARAMS) -> list[Any]:
-    """Read a list at the top level of params.yaml, such as `methods`.
-
-    Raises:
-        InputError: it is missing, empty, no list, holds something of another type, or something twice.
-    """
-    found = read(path).get(name)
-    if not isinstance(found, list) or not found or not all(type(one) is kind for one in found):
-        wanted = "whole numbers" if kind is int else "names"
-        raise InputError(f"{path}: '{name}' must be a list of at least one, all {wanted}; found {found!r}")
-    if len(set(found)) < len(found):
-        raise InputError(f"{path}: '{name}' holds something twice: {found!r}")
-    return found
-
-
-def compared(path: Path = PARAMS) -> list[str]:
-    """Read which methods are compared: those of `methods` and of `extra_methods`, which may be empty or
-    absent.
-
-    Raises:
-        InputError: as `values`, or a method stands in both lists.
-    """
-    methods, extra = (
-        values("methods", path=path),
-        values("extra_methods", path=path) if read(path).get("extra_methods") else [],
-    )
-    twice = [name for name in extra if name in methods]
-    if twice:
-        raise InputError(
-            f"{path}: '{twice[0]}' is in 'methods' and in 'extra_methods'; take it out of one of them"
-        )
-    return methods + extra
-
-
-def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple[str, str, int]]:
-    """List the runs that there should be, as (method, task, seed), in the order of every table: the start
-    comes last."""
-    return [
-        (method, task, seed)
-        for task in tasks
-        for method, seed in [
-            *((method, seed) for method in methods for seed in seeds),
-            (paths.START, START_SEED),
-        ]
-    ]
-
-
 def collect(
     methods: list[str], tasks: list[str], seeds: list[int], root: Path = HERE
 ) -> tuple[list[Run], list[str]]:
@@ -141,7 +94,8 @@ def collect(
     ]
     if len(missing) == len(names):
         raise InputError(
-            f"there is nothing to report: none of {', '.join(missing)} exists; make them with stages/evaluate.py"
+            f"there is nothing to report: none of {', '.join(missing)} exists; make them with "
+            f"stages/evaluate.py"
         )
     return [load(*name, root) for name in names if (root / paths.result(*name)).is_file()], missing
 
@@ -154,12 +108,15 @@ def load(method: str, task: str, seed: int, root: Path = HERE) -> Run:
     """
     path = root / paths.result(method, task, seed)
     if not path.is_file():
-        found = ", ".join(sorted(str(one) for one in path.parent.parent.glob("*/*.json"))) or "none"
-        raise InputError(f"{path}: no such file; results there are: {found}; make it with stages/evaluate.py")
+        existing = ", ".join(sorted(str(path) for path in path.parent.parent.glob("*/*.json"))) or "none"
+        raise InputError(
+            f"{path}: no such file; results there are: {existing}; make it with stages/evaluate.py"
+        )
     run = read_result(path)
     if (run.method, run.task, run.seed) != (method, task, seed):
         raise InputError(
-            f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} {run.task} {run.seed}"
+            f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} "
+            f"{run.task} {run.seed}"
         )
     return replace(run, resources=_resources(root / paths.resources(method, task, seed)),
                    curve=_curve(root / paths.curve(method, task, seed)))
@@ -176,13 +133,14 @@ def read_result(path: Path) -> Run:
     named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
     if named["task"] not in TASKS:
         raise InputError(
-            f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of {', '.join(TASKS)}"
+            f"{path}: unknown task {named['task']!r}{nearest(named['task'], TASKS)}; expected one of "
+            f"{', '.join(TASKS)}"
         )
-    kind = TASKS[named["task"]]
+    spec = TASKS[named["task"]]
     result = fields(
-        path, "the whole", 0, content, ("metrics", *kind.parts, "controls", *SIZES, "per_image", "signature")
+        path, "the whole", 0, content, ("metrics", *spec.parts, "controls", *SIZES, "per_image", "signature")
     )
-    _check(path, kind, result)
+    _check(path, spec, result)
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 
@@ -201,8 +159,8 @@ def _check_names(path: Path, content: Any) -> None:
 def mean(values: list[Any]) -> Any:
     """Give the mean over seeds of numbers, or of each number in dictionaries; equal values stay as they are.
 
-    The ends of intervals are left out where seeds differ: the interval of a mean is not the mean of
-    intervals.
+    The ends of intervals are left out where seeds differ:
+    the interval of a mean is not the mean of intervals.
     """
     first = values[0]
     if all(value == first for value in values):
@@ -212,10 +170,10 @@ def mean(values: list[Any]) -> Any:
     return fmean(values)
 
 
-def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
-    """Check that every score is there which the tables show, of the run and of its controls, and what
-    verdicts need."""
-    fields(path, "per_image", 0, result["per_image"], kind.per_image)
+def _check(path: Path, spec: Task, result: dict[str, Any]) -> None:
+    """Check that every score is there which the tables show,
+    of the run and of its controls, and what verdicts need."""
+    fields(path, "per_image", 0, result["per_image"], spec.per_image)
     check(
         Evaluate,
         "evaluate",
@@ -227,17 +185,17 @@ def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
         "metrics",
         0,
         result["metrics"],
-        tuple(name for name in kind.metrics if name not in kind.optional),
+        tuple(name for name in spec.metrics if name not in spec.optional),
     )
-    found = tuple(name for name in kind.metrics if name in result["metrics"])
-    controlled = tuple(name for name in found if name in kind.controlled)
-    names = tuple(control.name for control in kind.controls)
-    _scores(path, "metrics", result["metrics"], found)
+    metrics = tuple(name for name in spec.metrics if name in result["metrics"])
+    controlled = tuple(name for name in metrics if name in spec.controlled)
+    names = tuple(control.name for control in spec.controls)
+    _scores(path, "metrics", result["metrics"], metrics)
     for name, scores in fields(path, "controls", 0, result["controls"], names).items():
         _scores(path, f"controls.{name}", scores, controlled)
-    if "diversity" in kind.parts:
-        fields(path, "diversity", 0, result["diversity"], kind.diversity)
-    if "question_types" in kind.parts:
+    if "diversity" in spec.parts:
+        fields(path, "diversity", 0, result["diversity"], spec.diversity)
+    if "question_types" in spec.parts:
         types = tuple(result["question_types"])
         _scores(path, "question_types", result["question_types"], types)
         for name, scores in fields(
@@ -247,8 +205,8 @@ def _check(path: Path, kind: Task, result: dict[str, Any]) -> None:
 
 
 def _scores(path: Path, where: str, scores: Any, names: tuple[str, ...]) -> None:
-    for name, one in fields(path, where, 0, scores, names).items():
-        fields(path, f"{where}.{name}", 0, one, ("value", "low", "high"))
+    for name, score in fields(path, where, 0, scores, names).items():
+        fields(path, f"{where}.{name}", 0, score, ("value", "low", "high"))
 
 
 def _resources(path: Path) -> dict[str, Any]:

@@ -21,9 +21,9 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
         InputError: a run of the method is missing, or two of its seeds were scored differently.
     """
     runs = {task: [load(method, task, seed) for seed in seeds] for task in tasks}
-    for task, found in runs.items():
-        check_same({f"{method} {task} {run.seed}": run.result["signature"] for run in found})
-        for run in found:
+    for task, seeds_of_task in runs.items():
+        check_same({f"{method} {task} {run.seed}": run.result["signature"] for run in seeds_of_task})
+        for run in seeds_of_task:
             if not run.resources:
                 raise InputError(
                     f"{paths.resources(method, task, run.seed)}: no such file; make it with stages/train.py"
@@ -33,8 +33,11 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
         {
             "method": method,
             **{
-                task: {name: mean([run.scores[name]["value"] for run in found]) for name in found[0].scores}
-                for task, found in runs.items()
+                task: {
+                    name: mean([run.scores[name]["value"] for run in seeds_of_task])
+                    for name in seeds_of_task[0].scores
+                }
+                for task, seeds_of_task in runs.items()
             },
             **{
                 name: _mean_result(runs, name)
@@ -47,12 +50,12 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
         {
             "method": method,
             **{
-                task: {name: mean([run.resources[name] for run in found]) for name in TIMINGS}
-                for task, found in runs.items()
+                task: {name: mean([run.resources[name] for run in seeds_of_task]) for name in TIMINGS}
+                for task, seeds_of_task in runs.items()
             },
         },
     )
 
 
 def _mean_result(runs: dict[str, list[Run]], name: str) -> Any:
-    return mean([run.result[name] for found in runs.values() for run in found])
+    return mean([run.result[name] for seeds_of_task in runs.values() for run in seeds_of_task])

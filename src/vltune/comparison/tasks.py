@@ -10,8 +10,8 @@ from vltune.pipeline.questions import ANSWER_TYPES
 
 @dataclass(frozen=True)
 class Control:
-    """A system that does not see the image: its name in results files, its column in comparison.csv, its name
-    for people."""
+    """A system that does not see the image: its name in results
+    files, its column in comparison.csv, its name for people."""
 
     name: str
     column: str
@@ -46,13 +46,10 @@ class Task:
 
 TASKS = {
     "caption": Task(
-        metrics=tuple(name for metric in caption_metrics() for name in metric.values),
-        optional=(),
+        metrics=tuple(name for metric in caption_metrics() for name in metric.values), optional=(),
         listed=tuple(name for metric in caption_metrics()[1:] for name in metric.listed),
-        controlled=caption_metrics()[0].values,
-        blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
-        baseline=None,
-        parts=("diversity",),
+        controlled=caption_metrics()[0].values, blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
+        baseline=None, parts=("diversity",),
         per_image=("images", *(metric.key for metric in caption_metrics())),
         diversity=("distinct-1", "distinct-2", "vocabulary", "unique_share", "novel_share", "mean_length"),
         explained="CIDEr is not multiplied by 100. Blind: with another image's features.",
@@ -70,7 +67,8 @@ TASKS = {
         parts=("question_types", "control_question_types"),
         per_image=("images", "questions", "right"),
         diversity=(),
-        explained="Accuracy is VQAv2's, from 0 to 1. Blind: with another image's features; mean image: with the mean features of all "
+        explained="Accuracy is VQAv2's, from 0 to 1. Blind: with another image's features; mean image: "
+                  "with the mean features of all "
         "images; most frequent answer: that of the question's type in training.",
     ),
 }

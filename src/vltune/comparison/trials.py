@@ -1,5 +1,5 @@
-"""Trials of a search over learning rates: their table, the best of each method, and the expected best of k
-trials."""
+"""Trials of a search over learning rates: their table, the
+best of each method, and the expected best of k trials."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ KNOWN = frames.names([*TRIAL, *TRIAL_RESULT])
 
 
 def read_trials(path: Path) -> list[dict[str, Any]]:
-    """Read the table of trials; none if there is no file. A trial lacks the values that its method does not
-    search.
+    """Read the table of trials; none if there is no file. A
+    trial lacks the values that its method does not search.
 
     Raises:
         InputError: a column is missing, or a cell is no number; names the row.
@@ -67,14 +67,14 @@ def summaries(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def best_of_k(losses: Sequence[float]) -> list[float]:
     """Expect the lowest loss of k trials, for k = 1 to n, from the n losses of independent trials.
 
-    Of the sorted losses v_1 <= ... <= v_n, v_i is the lowest of k draws with probability ((n-i+1)/n)^k -
-    ((n-i)/n)^k.
+    Of the sorted losses v_1 <= ... <= v_n, v_i is the lowest
+    of k draws with probability ((n-i+1)/n)^k - ((n-i)/n)^k.
 
     The trials of a low-discrepancy sequence are spread more evenly than independent ones, so this
     underestimates what few of them reach.
 
-    Source: Dodge et al. 2019, Show Your Work, section 3.1 (equations 3 to 6), for the lowest instead of the
-    highest.
+    Source: Dodge et al. 2019, Show Your Work, section 3.1
+    (equations 3 to 6), for the lowest instead of the highest.
     """
     n, ordered = len(losses), sorted(losses)
     return [sum(loss * (((n - i) / n) ** k - ((n - i - 1) / n) ** k) for i, loss in enumerate(ordered))

@@ -18,7 +18,7 @@ ARTICLES = ("a", "an", "the")
 ENOUGH = 3  # people who say the same make an answer wholly right
 
 
-def accuracy(answer: str, given: list[str]) -> float:
+def accuracy(answer: str, human_answers: list[str]) -> float:
     """Score an answer against those that people gave to the question, from 0 to 1.
 
     Each person is left out once; of the others, three who gave the model's answer make it right, one or two a
@@ -33,10 +33,10 @@ def accuracy(answer: str, given: list[str]) -> float:
     Source: Antol et al. 2015, VQA: visual question answering, section 3; Goyal et al. 2017 (VQAv2);
     GT-Vision-Lab/VQA, vqaEval.py at a013f00, reproduced from its published rules.
     """
-    said, others = _trimmed(answer), [_trimmed(text) for text in given]
+    answer_text, others = _trimmed(answer), [_trimmed(text) for text in human_answers]
     if len(set(others)) > 1:
-        said, others = normalized(said), [normalized(text) for text in others]
-    people, matches = len(others), others.count(said)
+        answer_text, others = normalized(answer_text), [normalized(text) for text in others]
+    people, matches = len(others), others.count(answer_text)
     # who gave this answer sees one match less among the others
     return (matches * min(1, (matches - 1) / ENOUGH) + (people - matches) * min(1, matches / ENOUGH)) / people
 
@@ -49,8 +49,8 @@ def normalized(text: str) -> str:
     stands between two digits, and else it becomes a space. A period goes unless a digit follows. "none"
     becomes 0 as "zero" does.
 
-    Source: GT-Vision-Lab/VQA, vqaEval.py at a013f00, the rules of its processPunctuation and
-    processDigitArticle.
+    Source: GT-Vision-Lab/VQA, vqaEval.py at a013f00, the
+    rules of its processPunctuation and processDigitArticle.
     """
     result, commas = text, COMMA.search(text) is not None
     for mark in PUNCTUATION:
@@ -68,12 +68,14 @@ def _trimmed(text: str) -> str:
 # without any. It also lists words with a capital I, which cannot occur once a text is in lower case, and
 # words that stay as they are.
 WORDS = """
-ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd he'd've he's how'd how'll
-how's isn't it'd it'd've it'll ma'am might've mightn't mightn't've must've mustn't needn't not've o'clock oughtn't 'ow's'at shan't
-she'd've should've shouldn't shouldn't've somebody'd've somebody'll somebody's someone'd someone'd've someone'll someone's
-something'd something'd've something'll that's there'd there'd've there're there's they'd they'd've they'll they're they've 'twas
-wasn't we'd've we've weren't what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's who've
-why'll why're why's won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've you'll you're you've
+ain't aren't can't could've couldn't couldn't've didn't doesn't don't hadn't hadn't've hasn't haven't he'd
+he'd've he's how'd how'll how's isn't it'd it'd've it'll ma'am might've mightn't mightn't've must've mustn't
+needn't not've o'clock oughtn't 'ow's'at shan't she'd've should've shouldn't shouldn't've somebody'd've
+somebody'll somebody's someone'd someone'd've someone'll someone's something'd something'd've something'll
+that's there'd there'd've there're there's they'd they'd've they'll they're they've 'twas wasn't we'd've
+we've weren't what'll what're what's what've when's where'd where's where've who'd who'd've who'll who's
+who've why'll why're why's won't would've wouldn't wouldn't've y'all y'all'd've y'all'll you'd you'd've
+you'll you're you've
 """.split()
 
 
@@ -82,5 +84,5 @@ def _forms(word: str) -> list[str]:
 
 
 CONTRACTIONS = {form: word for word in WORDS for form in _forms(word)} | {
-    "somebody'd": "somebodyd"
-}  # the last as it is there
+    "somebody'd": "somebodyd",  # so in the official file
+}

@@ -1,5 +1,5 @@
-"""Statistics of images as lines of text, one an image: as lists in JSON every number would take a line of its
-own."""
+"""Statistics of images as lines of text, one an image: as
+lists in JSON every number would take a line of its own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vltune.pipeline.randomness import numpy_generator
 
 
 class Evaluate(Section):
-    """Section `evaluate`: samples of the bootstrap over images, the interval's confidence and the seed of the
-    draws."""
+    """Section `evaluate`: samples of the bootstrap over images,
+    the interval's confidence and the seed of the draws."""
 
     bootstrap_samples: int = Field(ge=100)
     confidence: float = Field(gt=0, lt=1)
@@ -54,8 +54,8 @@ def means(counts: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def ratios(counts: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Divide the sum of `totals` [images, ...] by that of `sizes` [images, ...] in each sample of `draws`;
-    gives [samples, ...].
+    """Divide the sum of `totals` [images, ...] by that of `sizes`
+    [images, ...] in each sample of `draws`; gives [samples, ...].
 
     So things that belong to one image are drawn together, as they are not independent: an interval that draws
     them one by one is too narrow. NaN in a sample whose images have size 0.
@@ -67,8 +67,8 @@ def ratios(counts: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndar
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Give the percentile interval of a statistic's values over the samples; a sample without a value (NaN)
-    is left out.
+    """Give the percentile interval of a statistic's values over
+    the samples; a sample without a value (NaN) is left out.
 
     Source: Efron and Tibshirani 1993, section 13.3.
     """

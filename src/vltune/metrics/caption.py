@@ -31,9 +31,9 @@ def score_tokenized(
 ) -> Scores:
     """Score tokenised hypotheses against tokenised references; `counts` are the draws of the bootstrap.
 
-    A metric with scores is their mean over images; CIDEr's document frequencies are those of all references
-    passed here, in the bootstrap too. A metric with statistics is scored from their sum over images, in each
-    sample again.
+    A metric with scores is their mean over images; CIDEr's document frequencies
+    are those of all references passed here, in the bootstrap too. A metric with
+    statistics is scored from their sum over images, in each sample again.
 
     Source: Chen et al. 2015, Microsoft COCO captions: data collection and evaluation server, section 3.
     """
@@ -86,14 +86,14 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
 
 
 def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:
-    """Check the texts of predictions and give them in the order of image ids, which pairs the draws of all
-    runs.
+    """Check the texts of predictions and give them in the
+    order of image ids, which pairs the draws of all runs.
 
     An empty caption is allowed.
 
     Raises:
-        InputError: a caption or reference is no text, or an image has no references; names the file and the
-            row.
+        InputError: a caption or reference is no text, or an
+            image has no references; names the file and the row.
     """
     for i, row in enumerate(predictions):
         where = f"{path}: row {i} (image {row.image_id!r})"
@@ -121,14 +121,14 @@ def score(
         if not words:
             raise InputError(f"{path}: image {row.image_id!r}: no reference holds a word: {row.references!r}")
     counts = bootstrap.draws(len(predictions), settings.bootstrap_samples, settings.seed)
-    found = score_tokenized(hypotheses, references, counts, settings.confidence)
+    scored = score_tokenized(hypotheses, references, counts, settings.confidence)
     blind = other_image(hypotheses, references, counts, settings.confidence)
     scores = {
-        "metrics": found.metrics,
+        "metrics": scored.metrics,
         "diversity": diversity.measure(hypotheses, train),
         "controls": {"other_image": {"CIDEr": blind}},
     }
-    return scores, {"images": [row.image_id for row in predictions], **found.per_image}
+    return scores, {"images": [row.image_id for row in predictions], **scored.per_image}
 
 
 def _tokenized(

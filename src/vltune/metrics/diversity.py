@@ -10,15 +10,15 @@ DIGITS = 10
 def measure(hypotheses: list[str], known: set[str]) -> dict[str, float | int]:
     """Measure tokenised captions; `known` are the tokenised references of the training split.
 
-    distinct-n is the share of different n-grams in all n-grams of all captions; unique_share the share of
-    different captions, novel_share that of captions which hold a word and are not `known`; mean_length counts
-    words.
+    distinct-n is the share of different n-grams in all n-grams of all
+    captions; unique_share the share of different captions, novel_share that of
+    captions which hold a word and are not `known`; mean_length counts words.
 
     Raises:
         InputError: there is no caption.
 
-    Source: Li et al. 2016, A diversity-promoting objective function for neural conversation models, section
-    5.2.
+    Source: Li et al. 2016, A diversity-promoting objective
+    function for neural conversation models, section 5.2.
     """
     if not hypotheses:
         raise InputError("expected at least one caption to measure the diversity of, found none")

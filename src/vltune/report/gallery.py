@@ -1,5 +1,5 @@
-"""Some test images with the predictions of every run: chosen by position alone, so that nobody can pick the
-good ones."""
+"""Some test images with the predictions of every run: chosen
+by position alone, so that nobody can pick the good ones."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Output:
-    """A prediction: the caption of an image, or the answer to a question, which has a type and a blind answer
-    too."""
+    """A prediction: the caption of an image, or the answer to
+    a question, which has a type and a blind answer too."""
 
     file_name: str
     question: str
@@ -40,8 +40,8 @@ class Output:
 
 @dataclass(frozen=True)
 class Card:
-    """One image: its thumbnail as a data URL (empty if the file is missing), what is right, and the
-    prediction by method."""
+    """One image: its thumbnail as a data URL (empty if the file
+    is missing), what is right, and the prediction by method."""
 
     name: str
     thumbnail: str

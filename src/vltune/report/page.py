@@ -30,8 +30,8 @@ def write(
     missing: list[str],
     charts: dict[str, Path],
 ) -> None:
-    """Write the page; `trials` are the summaries of the search, `charts` PNGs by the name that the template
-    gives them."""
+    """Write the page; `trials` are the summaries of the search,
+    `charts` PNGs by the name that the template gives them."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE.parent),
         autoescape=True,
@@ -55,26 +55,26 @@ def write(
 
 def _task(comparison: Comparison, runs: list[Run]) -> dict[str, Any]:
     """Give what the template shows of one task."""
-    kind, methods, table = comparison.first.kind, comparison.methods, pairs(comparison, shown(comparison))
-    verdict = [in_words(comparison, kind.main), meaning(comparison), best_against_controls(methods)]
+    spec, methods, table = comparison.first.spec, comparison.methods, pairs(comparison, shown(comparison))
+    verdict = [in_words(comparison, spec.main), meaning(comparison), best_against_controls(methods)]
     return {
         "name": comparison.first.task,
-        "metric": kind.main,
+        "metric": spec.main,
         "note": note(comparison),
         "verdict": [text for text in verdict if text],
         "quality": _quality(methods),
         "pairs": _html(table) if len(table) else None,
         "types": _types(methods),
         "sizes": _sizes(methods),
-        "diversity": bool(kind.diversity),
+        "diversity": bool(spec.diversity),
         "cards": gallery.cards(runs),
     }
 
 
 def _quality(methods: list[Method]) -> Markup:
-    """Give every metric of every method with its interval and its blind controls, and last the control that
-    all share."""
-    task = methods[0].kind
+    """Give every metric of every method with its interval and
+    its blind controls, and last the control that all share."""
+    task = methods[0].spec
     rows = []
     for method in methods:
         row = {
@@ -96,9 +96,9 @@ def _quality(methods: list[Method]) -> Markup:
 
 
 def _types(methods: list[Method]) -> Markup | None:
-    """Give the main metric of every method by type of question, under it that of the blind model; None
-    without types."""
-    task = methods[0].kind
+    """Give the main metric of every method by type of question,
+    under it that of the blind model; None without types."""
+    task = methods[0].spec
     if task.baseline is None:
         return None
     rows = []
@@ -115,13 +115,13 @@ def _types(methods: list[Method]) -> Markup | None:
 
 
 def _sizes(methods: list[Method]) -> Markup:
-    """Give the size of what every method keeps, and the diversity of its texts where the task measures
-    that."""
+    """Give the size of what every method keeps, and the
+    diversity of its texts where the task measures that."""
     rows = []
     for method in methods:
         row = {"method": method.method, "projector": f"{method.result['projector_parameters']:,}",
                "checkpoint MB": f"{method.result['checkpoint_bytes'] / 1e6:,.2f}"}
-        if method.kind.diversity:
+        if method.spec.diversity:
             diversity = method.result["diversity"]
             row |= {
                 "distinct-1": f"{diversity['distinct-1']:.3f}",
@@ -136,8 +136,8 @@ def _sizes(methods: list[Method]) -> Markup:
 
 
 def _tuning(trials: list[dict[str, Any]]) -> Markup:
-    """Give the best values of the search for every method, and the loss that k trials are expected to
-    reach."""
+    """Give the best values of the search for every method,
+    and the loss that k trials are expected to reach."""
     rows = []
     for trial in trials:
         best = ", ".join(f"{name} {number:g}" for name, number in trial["best"].items())

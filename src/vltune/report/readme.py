@@ -25,7 +25,7 @@ def block(comparisons: list[Comparison]) -> str:
 
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
-    task, methods = comparison.first.kind, comparison.methods
+    task, methods = comparison.first.spec, comparison.methods
     most = max(methods, key=lambda method: method.result["trained_share"]).method
     verdicts = comparison.verdicts[task.main].rows if comparison.verdicts else []
     opposite = {"better": "worse", "worse": "better", "tie": "tie"}
@@ -44,9 +44,9 @@ def insert(page: str, table: str) -> str:
     Raises:
         InputError: a mark is missing.
     """
-    before, found, rest = page.partition(START)
+    before, marked, rest = page.partition(START)
     _, ended, after = rest.partition(END)
-    if not found or not ended:
+    if not marked or not ended:
         raise InputError(f"README.md: expected the marks {START.strip()} and {END.strip()}")
     return f"{before}{START}\n{table}\n{END}{after}"
 

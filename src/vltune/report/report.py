@@ -44,11 +44,11 @@ def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
 def _plots(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]]) -> dict[str, Path]:
     """Write the numbers that `dvc plots` draws, and the same as PNGs; give the PNGs by name.
 
-    Every task has its file of numbers, with an empty list where nothing of it is reported: `dvc plots` then
-    draws nothing.
+    Every task has its file of numbers, with an empty list where
+    nothing of it is reported: `dvc plots` then draws nothing.
     """
     methods = {comparison.first.task: comparison.methods for comparison in comparisons}
-    quality = {task: tables.quality(kind.main, methods.get(task, [])) for task, kind in TASKS.items()}
+    quality = {task: tables.quality(spec.main, methods.get(task, [])) for task, spec in TASKS.items()}
     for task, table in quality.items():
         write_json(PLOTS / f"quality_{task}.json", frames.records(table))
     curves = tables.curves(runs)

@@ -18,8 +18,8 @@ WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
 
 
 def comparison(runs: list[Run]) -> pd.DataFrame:
-    """Give metrics/comparison.csv: quality, controls, sizes and diversity, nothing that varies between equal
-    runs."""
+    """Give metrics/comparison.csv: quality, controls, sizes
+    and diversity, nothing that varies between equal runs."""
     return frames.frame(frames.COMPARISON, map(_compared, runs))
 
 
@@ -27,9 +27,9 @@ def _compared(run: Run) -> dict[str, Any]:
     row = run.row()
     for name, metric in run.scores.items():
         row |= {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
-    row |= {control.column: run.control(control)[run.kind.main]["value"] for control in run.kind.controls}
+    row |= {control.column: run.control(control)[run.spec.main]["value"] for control in run.spec.controls}
     row |= {name: run.result[name] for name in SIZES}
-    return row | {name: run.result["diversity"][name] for name in run.kind.diversity}
+    return row | {name: run.result["diversity"][name] for name in run.spec.diversity}
 
 
 def resources(runs: list[Run]) -> pd.DataFrame:
@@ -84,9 +84,9 @@ def verdicts(comparisons: list[Comparison]) -> pd.DataFrame:
 def quality(metric: str, methods: list[Method]) -> pd.DataFrame:
     """Give plots/quality_TASK.json: a task's main metric, under its own name, against what was trained.
 
-    `low` and `high` end its interval, `blind` is what the method reaches with another image's features.
-    `shown_percent` is the trained share where a logarithmic axis can draw it: zero stands a decade left of
-    the others.
+    `low` and `high` end its interval, `blind` is what the method reaches
+    with another image's features. `shown_percent` is the trained share where
+    a logarithmic axis can draw it: zero stands a decade left of the others.
     """
     table = frames.frame(frames.quality(metric), [{
         "task": method.task, "method": method.method, "seeds": method.seeds, metric: method.main["value"],
@@ -103,8 +103,8 @@ def quality(metric: str, methods: list[Method]) -> pd.DataFrame:
 
 
 def curves(runs: list[Run]) -> pd.DataFrame:
-    """Give plots/curves.json: each run's training loss as a moving mean, and its validation losses, thinned
-    evenly."""
+    """Give plots/curves.json: each run's training loss as a
+    moving mean, and its validation losses, thinned evenly."""
     return pd.concat([frames.frame(frames.LOSSES, []), *(_curve(run) for run in runs if len(run.curve))])
 
 
@@ -123,8 +123,8 @@ def _mean(window: Any) -> float:
 
 
 def tuning(trials: list[dict[str, Any]]) -> pd.DataFrame:
-    """Give the lowest validation loss expected of k trials of the search: a row for each task, method and
-    k."""
+    """Give the lowest validation loss expected of k trials
+    of the search: a row for each task, method and k."""
     return frames.frame(frames.EXPECTED, [
         {"task": trial["task"], "method": trial["method"], "k": k, "val_loss": loss}
         for trial in trials for k, loss in enumerate(trial["best_of_k"], 1)])

@@ -1,5 +1,5 @@
-"""The comparison in tables and sentences: Markdown for metrics/comparison.md, aligned columns for the
-terminal."""
+"""The comparison in tables and sentences: Markdown for
+metrics/comparison.md, aligned columns for the terminal."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _parts(comparisons: list[Comparison], metric: str | None,
 
 def shown(comparison: Comparison) -> list[str]:
     """Give the metrics that tables of text show, the main one first."""
-    kind = comparison.first.kind
-    return [name for name in (kind.main, *kind.listed) if name in comparison.first.scores]
+    spec = comparison.first.spec
+    return [name for name in (spec.main, *spec.listed) if name in comparison.first.scores]
 
 
 def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
 
     The first metric of `names` has its interval; controls and diversity stand beside the main metric alone.
     """
-    task, main = comparison.first.kind, names[0] == comparison.first.kind.main
+    task, main = comparison.first.spec, names[0] == comparison.first.spec.main
     several = any(method.seeds > 1 for method in comparison.methods)
     score = f"{names[0]}{' ± sd' * several} (interval)"
     rows = []
@@ -129,15 +129,17 @@ def note(comparison: Comparison) -> str:
     )
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
     return (
-        f"{signature['images']} test images{questions}; interval: {interval}, n={settings.bootstrap_samples}, "
-        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.kind.explained} Trained and share "
+        f"{signature['images']} test images{questions}; interval: {interval}, "
+        f"n={settings.bootstrap_samples}, "
+        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.spec.explained} Trained and "
+        f"share "
         f"count the decoder's parameters; the projector ({projector} parameters) is counted apart."
     )
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
-    """Give the pairs' table as text: the first metric of `names` in numbers, then each verdict; empty without
-    verdicts."""
+    """Give the pairs' table as text: the first metric of `names`
+    in numbers, then each verdict; empty without verdicts."""
     if not comparison.verdicts:
         return pd.DataFrame()
     rows = comparison.verdicts[names[0]].rows
@@ -196,7 +198,7 @@ def best_against_controls(methods: list[Method]) -> str:
 
     Empty for a task without a baseline, and where no method trains a part of the decoder.
     """
-    baseline = methods[0].kind.baseline
+    baseline = methods[0].spec.baseline
     partly = [method for method in methods if 0 < method.result["trained_share"] < 1]
     if baseline is None or not partly:
         return ""
@@ -209,7 +211,7 @@ def best_against_controls(methods: list[Method]) -> str:
     below = [name for name, values in best.scores.items() if values["value"] <= reference[name]["value"]]
     conclusion = (f"Not above the {baseline.label}: {', '.join(below)}." if below
                   else f"Every type of answer is above the {baseline.label}.")
-    return (f"Best parameter-efficient method: {best.method}, {best.kind.main} {score:.3f}{against}; "
+    return (f"Best parameter-efficient method: {best.method}, {best.spec.main} {score:.3f}{against}; "
             f"{100 * (score - blind):.1f} points above the same model blind ({blind:.3f}). {conclusion}")
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from results import ACCURACY, CIDER, METHODS, SIGNATURE, TYPES, write_questions_run, write_run
+from vltune.comparison import choice as chosen
 from vltune.comparison import runs, trials
 from vltune.comparison.compare import compare
 from vltune.comparison.summary import summarize
@@ -122,7 +123,7 @@ def test_an_unknown_method_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"unknown method 'lroa' \(did you mean 'lora'\?\); choose one of adapter, lora"
     ):
-        choice("method", runs.values("methods", path=path), path)
+        choice("method", chosen.values("methods", path=path), path)
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -137,7 +138,7 @@ def test_lists_are_checked(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text + "\n")
     with pytest.raises(InputError, match=message):
-        runs.values("seeds", int, path)
+        chosen.values("seeds", int, path)
 
 
 @pytest.mark.usefixtures("workspace")

@@ -13,8 +13,8 @@ SMALL, TINY = 1e-9, 1e-15  # pycocoevalcap's guards against a division by zero
 
 
 def statistics(hypotheses: list[str], references: list[list[str]]) -> np.ndarray:
-    """Count per image: clipped matches of 1- to 4-grams, 1- to 4-grams, words, words of the reference closest
-    in length.
+    """Count per image: clipped matches of 1- to 4-grams, 1- to
+    4-grams, words, words of the reference closest in length.
 
     Source: Papineni et al. 2002, BLEU: a method for automatic evaluation of machine translation, section 2.
     """
@@ -26,8 +26,8 @@ def statistics(hypotheses: list[str], references: list[list[str]]) -> np.ndarray
 
 
 def value(sums: np.ndarray) -> np.ndarray:
-    """Score sums of `statistics` [..., 10] as pycocoevalcap scores a corpus; gives BLEU-1 to BLEU-4 in the
-    last axis.
+    """Score sums of `statistics` [..., 10] as pycocoevalcap
+    scores a corpus; gives BLEU-1 to BLEU-4 in the last axis.
 
     Source: Papineni et al. 2002, section 2.3, with the closest reference length.
     """

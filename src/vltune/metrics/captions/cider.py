@@ -1,5 +1,5 @@
-"""CIDEr-D: the tf-idf weighted n-gram similarity of a caption with its references, by pycocoevalcap's
-class."""
+"""CIDEr-D: the tf-idf weighted n-gram similarity of a
+caption with its references, by pycocoevalcap's class."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""METEOR 1.5 by its own program, with each segment's statistics, from which any set of segments can be
-scored."""
+"""METEOR 1.5 by its own program, with each segment's
+statistics, from which any set of segments can be scored."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def statistics(hypotheses: list[str], references: list[list[str]]) -> np.ndarray
 
 
 def score(hypotheses: list[str], references: list[list[str]]) -> tuple[float, np.ndarray, np.ndarray]:
-    """Give METEOR of all segments together, of each segment, and the statistics [segments, 23] that can be
-    added up.
+    """Give METEOR of all segments together, of each segment,
+    and the statistics [segments, 23] that can be added up.
 
     The exchange with the program is pycocoevalcap's, so are the numbers.
 
