@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ SOURCES = sorted((ROOT / "src").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
 LONGEST_FUNCTION, LONGEST_FILE, LONGEST_SCRIPT = 40, 250, 50
 LONGER = {"train": 48}  # training/train.py: the steps of one training, in their order, are its subject
+# Names that tell nothing of the thing; its own name (parameter, row, path, scores) takes their place.
+FILLERS = {"one", "found", "said", "kind", "place", "given", "asked", "these"}
 CONFIGURATION = {"config", "cfg", "args", "params", "opts", "kwargs"}
 EMPTY_WORDS = re.compile(r"^(utils?|helpers?|misc|common|tmp|stuff)$")
 
@@ -59,6 +62,24 @@ def test_every_room_is_on_a_floor() -> None:
 def test_the_plan_in_the_document_is_the_one_of_today() -> None:
     text = rooms.DOCUMENT.read_text()
     assert rooms.drawn(text) == text, "run `make architecture`"
+
+
+def fillers(file: Path) -> Counter[str]:
+    """How often a file binds each of FILLERS to a variable, an argument or an attribute."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                names.append(name)
+            case ast.arg(arg=name):
+                names.append(name)
+    return Counter(name for name in names if name in FILLERS)
+
+
+def test_no_name_is_a_filler() -> None:
+    counts = {str(file.relative_to(ROOT)): dict(fillers(file)) for file in [*SOURCES, *SCRIPTS]}
+    used = {file: names for file, names in counts.items() if names}
+    assert not used, "\n".join(["filler names:", *(f"{file}: {names}" for file, names in used.items())])
 
 
 @pytest.mark.parametrize("layer", ["metrics", "comparison", "report"])
