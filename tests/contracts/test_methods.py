@@ -131,7 +131,8 @@ LLAMA = {
 }
 
 
-@pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True}, {"bias": True}],
+@pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True},
+    {"bias": True}],
                          ids=["llama", "gpt2", "llama with bias"])
 def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
     config = DecoderConfig(**LLAMA | change)

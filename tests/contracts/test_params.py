@@ -36,7 +36,8 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
     assert [line.partition("#")[0].rstrip() for line in changed] == ["  rank: 77"]
 
 
-@pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"), (Budget, "budget"),
+@pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"),
+    (Budget, "budget"),
                                            (Predict, "predict"),
                                            *((interface.method(name), name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
@@ -46,7 +47,8 @@ def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"stepz": 1}, r"unknown key 'stepz' in section 'train' \(did you mean 'steps'\?\); valid keys: steps, batch_size"),
+    ({"stepz": 1},
+     r"unknown key 'stepz' in section 'train' \(did you mean 'steps'\?\); valid keys: steps, batch_size"),
     ({"steps": None}, r"'train\.steps' = None: input should be a valid integer"),
     ({"steps": "12"}, r"'train\.steps' = '12': input should be a valid integer"),
     ({"steps": 0}, r"'train\.steps' = 0: input should be greater than or equal to 1"),
@@ -111,7 +113,8 @@ SCALARS = (
 ).split()
 
 
-@pytest.mark.parametrize("text", [*SCALARS, "", "two words", "[1e-3, yes, ]", "{a: 1e-3, b: ~}", "|\n  1\n", "&x 1", "!!str 1", "!!float 1"])
+@pytest.mark.parametrize("text", [*SCALARS, "", "two words", "[1e-3, yes, ]", "{a: 1e-3, b: ~}", "|\n  1\n",
+    "&x 1", "!!str 1", "!!float 1"])
 def test_scalars_are_read_as_dvc_reads_them(tmp_path: Path, text: str) -> None:
     """DVC reads params.yaml with ruamel.yaml (YAML 1.2), vltune with PyYAML: the same value of the same
     type."""

@@ -18,7 +18,7 @@ SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
 LONGEST_FUNCTION, LONGEST_FILE, LONGEST_SCRIPT = 40, 250, 50
 LONGER = {"train": 48}  # training/train.py: the steps of one training, in their order, are its subject
 # Names that tell nothing of the thing; its own name (parameter, row, path, scores) takes their place.
-FILLERS = {"one", "found", "said", "kind", "place", "given", "asked", "these"}
+FILLERS = {"one", "found", "said", "kind", "place"}
 CONFIGURATION = {"config", "cfg", "args", "params", "opts", "kwargs"}
 EMPTY_WORDS = re.compile(r"^(utils?|helpers?|misc|common|tmp|stuff)$")
 

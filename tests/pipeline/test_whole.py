@@ -11,8 +11,10 @@ from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS, read
 from vltune.pipeline.questions import read_answered
 
-COMPARISON = ("task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,"
-              "accuracy_high,trained_parameters,trained_share,projector_parameters,checkpoint_bytes").split(",")
+COMPARISON = (
+    "task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,"
+    "accuracy_high,trained_parameters,trained_share,projector_parameters,checkpoint_bytes"
+).split(",")
 RESOURCES = "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
 
 

@@ -95,7 +95,8 @@ def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_
     library = transformers.AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
     decoder, tokenizer = load_decoder(pretrained / "decoder"), Tokenizer(pretrained / "decoder")
     texts = [
-        "The capital of France is", "Two mice, 1984 and 20%!\n\ttabs  spaces", "naïve café Ünïcödé 日本語 🐭🧀",
+        "The capital of France is", "Two mice, 1984 and 20%!\n\ttabs  spaces",
+        "naïve café Ünïcödé 日本語 🐭🧀",
         "x = {'a': [1, 2]}", "",
     ]
     for text in texts:
@@ -129,10 +130,13 @@ def test_a_new_family_is_found_by_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("model_type", "key", "value"), [
-    ("llama", "rope_scaling", {"rope_type": "linear", "factor": 2.0}), ("llama", "hidden_act", "gelu"), ("llama", "attention_bias", True),
-    ("llama", "mlp_bias", True), ("llama", "sliding_window", 128), ("llama", "rope_parameters", {"rope_type": "yarn", "rope_theta": 1e4}),
+    ("llama", "rope_scaling", {"rope_type": "linear", "factor": 2.0}), ("llama", "hidden_act", "gelu"),
+     ("llama", "attention_bias", True),
+    ("llama", "mlp_bias", True), ("llama", "sliding_window", 128), ("llama", "rope_parameters",
+     {"rope_type": "yarn", "rope_theta": 1e4}),
     ("llama", "tie_word_embeddings", False),
-    ("gpt2", "activation_function", "relu"), ("gpt2", "scale_attn_weights", False), ("gpt2", "scale_attn_by_inverse_layer_idx", True),
+    ("gpt2", "activation_function", "relu"), ("gpt2", "scale_attn_weights", False), ("gpt2",
+     "scale_attn_by_inverse_layer_idx", True),
     ("gpt2", "add_cross_attention", True),
 ])
 def test_what_changes_the_mathematics_is_refused(

@@ -74,7 +74,8 @@ def settings(root: Path) -> Evaluate:
 
 
 @pytest.mark.parametrize("said", [
-    SAID, {f"{name}.png": text for name, text in SAID.items()}, {f"val/{name}.png": text for name, text in SAID.items()},
+    SAID, {f"{name}.png": text for name, text in SAID.items()}, {f"val/{name}.png": text for name,
+        text in SAID.items()},
     [{"image_id": int(name), "caption": text} for name, text in SAID.items()],
 ], ids=["stems", "names", "paths", "coco"])
 def test_captions_are_read_in_every_form(captions: Path, said: object) -> None:
@@ -153,7 +154,8 @@ def test_captions_that_do_not_match_are_named(
 @pytest.mark.parametrize(("change", "message"), [
     (lambda rows: rows[1:], "1 of 3 are missing: 11$"),
     (lambda rows: [*rows, {"question_id": 99, "answer": "a"}], "1 are left over: 99$"),
-    (lambda rows: [*rows[1:], {"question_id": 11, "answer": None}], "the answer of 11 must be text, found None"),
+    (lambda rows: [*rows[1:], {"question_id": 11, "answer": None}],
+     "the answer of 11 must be text, found None"),
     (lambda rows: rows * 2, "id 11 stands 2 times"),
 ])
 def test_answers_that_do_not_match_are_named(
@@ -284,9 +286,12 @@ def test_without_a_connector_that_of_the_start_is_taken(
     ({"r": "2"}, "key 'lora.rank' = '2': input should be a valid integer"),
     ({"r": None}, "key 'lora.rank' = None"),
     ({"lora_alpha": "x"}, "lora_alpha is 'x', expected a number"),
-    ({"target_modules": ["q_proj", "v_proj"]}, r"tensor .*layers\.0\.mlp\.down_proj\.lora_A\.weight is left over"),
-    ({"target_modules": ["q_proj", "k_proj", "v_proj", "down_proj"]}, r"tensor .*layers\.0\.self_attn\.k_proj\.lora_A\.weight is missing"),
-    ({"target_modules": ["q_proj", "c_attn"]}, "target_modules holds 'c_attn'; this decoder has q_proj, k_proj"),
+    ({"target_modules": ["q_proj", "v_proj"]},
+     r"tensor .*layers\.0\.mlp\.down_proj\.lora_A\.weight is left over"),
+    ({"target_modules": ["q_proj", "k_proj", "v_proj", "down_proj"]},
+     r"tensor .*layers\.0\.self_attn\.k_proj\.lora_A\.weight is missing"),
+    ({"target_modules": ["q_proj", "c_attn"]},
+     "target_modules holds 'c_attn'; this decoder has q_proj, k_proj"),
     ({"target_modules": "all-linear"}, "target_modules is 'all-linear', expected a list"),
     ({"target_modules": []}, r"target_modules is \[\], expected a list"),
     ({"peft_type": "PREFIX_TUNING"}, "peft_type is 'PREFIX_TUNING', expected 'LORA'"),

@@ -32,7 +32,8 @@ def sides(pixels: np.ndarray) -> tuple[list[int], list[int]]:
 
 
 @pytest.mark.parametrize(("name", "mode"), [
-    ("plain.png", "RGB"), ("palette.png", "P"), ("palette.gif", "P"), ("alpha.png", "RGBA"), ("plain.webp", "RGB"), ("plain.bmp", "RGB"),
+    ("plain.png", "RGB"), ("palette.png", "P"), ("palette.gif", "P"), ("alpha.png", "RGBA"), ("plain.webp",
+     "RGB"), ("plain.bmp", "RGB"),
     ("plain.tiff", "RGB"),
 ])
 def test_formats(tmp_path: Path, picture: Image.Image, name: str, mode: str) -> None:
@@ -97,7 +98,8 @@ def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "reason"), [
-    (b"", "UnidentifiedImageError: cannot identify image file"), (b"not an image", "UnidentifiedImageError"), (None, "FileNotFoundError"),
+    (b"", "UnidentifiedImageError: cannot identify image file"), (b"not an image", "UnidentifiedImageError"),
+     (None, "FileNotFoundError"),
 ])
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes | None, reason: str) -> None:
     if content is not None:

@@ -99,9 +99,12 @@ def test_in_half_precision_the_base_is_shared_too(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("run", "message"), [
-    (("lroa", "caption", 0), r"unknown method 'lroa' \(did you mean 'lora'\?\); the methods are adapter, .*aligned"),
-    (("lora", "captoin", 0), r"unknown task 'captoin' \(did you mean 'caption'\?\); the tasks are caption, vqa"),
-    (("lora", "caption", 7), r"lora/caption-7: no such checkpoint; existing ones: adapter caption-0, .*`dvc repro train_lora`"),
+    (("lroa", "caption", 0),
+     r"unknown method 'lroa' \(did you mean 'lora'\?\); the methods are adapter, .*aligned"),
+    (("lora", "captoin", 0),
+     r"unknown task 'captoin' \(did you mean 'caption'\?\); the tasks are caption, vqa"),
+    (("lora", "caption", 7),
+     r"lora/caption-7: no such checkpoint; existing ones: adapter caption-0, .*`dvc repro train_lora`"),
     (("aligned", "caption", 7), "`dvc repro align`"),
 ])
 def test_a_run_that_is_not_there_is_named(root: Path, run: tuple, message: str) -> None:

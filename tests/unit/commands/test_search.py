@@ -100,7 +100,8 @@ def test_trials_are_equal_recorded_and_leave_the_pipeline_alone(
     header = TABLE.read_text().splitlines()[0]
     assert (
         header
-        == "method,task,trial,learning_rate,projector_learning_rate,steps,seed,val_loss,seconds,note,conditions"
+        == ",".join((
+            "method,task,trial,learning_rate,projector_learning_rate", "steps,seed,val_loss,seconds,note,conditions"))
     )
     assert "learning_rate" not in rows[1]
     for row in rows:

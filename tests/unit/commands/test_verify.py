@@ -63,12 +63,16 @@ def test_stages_of_one_side_alone() -> None:
 
 @pytest.mark.parametrize(("changed", "before", "after", "said"), [
     ("models/lora", [HERE], [HERE | {"threads": 1}], "threads was 2, here 1"),
-    ("models/lora", [HERE], [HERE | {"cpu": "B", "torch": "2.15"}], "cpu was A, here B; torch was 2.14.1, here 2.15"),
+    ("models/lora", [HERE], [HERE | {"cpu": "B", "torch": "2.15"}],
+     "cpu was A, here B; torch was 2.14.1, here 2.15"),
     ("models/lora", [HERE, HERE | {"threads": 4}], [HERE], "threads was 2 and 4, here 2"),
-    ("models/lora", [HERE | {"runs": ["a"]}], [HERE | {"runs": ["b"]}], "unknown; CPU type, threads and packages are the same. Check the "
-                                                                      "inputs and the random numbers of stage train_lora@caption-0"),
+    ("models/lora", [HERE | {"runs": ["a"]}], [HERE | {"runs": ["b"]}],
+     "unknown; CPU type, threads and packages are the same. Check the "
+                                                                      "inputs and the random numbers of "
+                                                                      "stage train_lora@caption-0"),
     ("models/lora", [], [HERE], "unknown, since metrics/environment.json is not committed"),
-    ("stages/fetch.py", [HERE], [HERE | {"threads": 1}], r"dvc.lock was made with other code (stages/fetch.py); run `dvc repro`"),
+    ("stages/fetch.py", [HERE], [HERE | {"threads": 1}],
+     r"dvc.lock was made with other code (stages/fetch.py); run `dvc repro`"),
 ])
 def test_the_likely_cause(changed: str, before: list, after: list, said: str) -> None:
     assert verify.cause(verify.differences(lock(), lock(**{changed: "x"}), ORDER), before, after).startswith(

@@ -112,7 +112,8 @@ def test_verdicts_on_a_real_difference_and_on_none() -> None:
     assert word(found, "CIDEr", "prefix", "twin") == "worse"
     assert {word(found, name, "lora", "twin") for name in found.verdicts} == {"tie"}
     assert text.in_words(found, "CIDEr") == (
-        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between lora and twin."
+        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between "
+        "lora and twin."
     )
     assert (
         "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs."
@@ -331,7 +332,8 @@ def test_compare_in_markdown_is_what_the_report_writes(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "| method | trained | share | METEOR (interval) |\n| --- | ---: | ---: | ---: |" in said
     assert (
-        "| method | against | METEOR difference (interval) | p (Holm) | METEOR |\n| --- | --- | ---: | ---: | --- |"
+        "| method | against | METEOR difference (interval) | p (Holm) | METEOR |\n| --- | --- | ---: | "
+        "---: | --- |"
         in said
     )
     assert "**vqa**" not in said
@@ -362,7 +364,8 @@ def test_compare_given_files(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert re.search(r"\nold +lora +\+0\.000 \(\+0\.000 to \+0\.000\) +1\.000  tie\n", said)
     assert (
-        "old is better than prefix; lora is better than prefix; no significant difference between old and lora."
+        "old is better than prefix; lora is better than prefix; no significant difference between old and "
+        "lora."
         in said
     )
 
@@ -405,7 +408,8 @@ def test_compare_says_what_is_missing(at: Path, tmp_path: Path, capsys: pytest.C
     code, said = vltune("compare", "--task", "caption", "--root", tmp_path)
     assert (code, "lora is better than connector" in capsys.readouterr().out) == (1, True)
     assert (
-        f"1 results are missing and left out: {tmp_path}/data/results/other/caption-0.json; make them with `dvc repro`"
+        f"1 results are missing and left out: {tmp_path}/data/results/other/caption-0.json; make them with "
+        f"`dvc repro`"
         in said
     )
 

@@ -28,8 +28,11 @@ def rows(metric: Metric) -> dict[tuple[str, str], significance.Row]:
 
 
 def test_holm_by_hand() -> None:
-    # Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1 is 0.02, 0.03, 0.06, 0.04; never less than the one before.
-    assert significance.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    # Sorted 0.005, 0.01, 0.03, 0.04 times 4, 3, 2, 1 is 0.02, 0.03, 0.06, 0.04; never less than the one
+    # before.
+    assert significance.holm(np.array([0.01, 0.04, 0.03, 0.005])).tolist() == pytest.approx(
+        [0.03, 0.06, 0.06, 0.02]
+    )
     assert significance.holm(np.array([0.6, 0.6])).tolist() == [1, 1]
     assert significance.holm(np.array([0.2])).tolist() == [0.2]
 
@@ -38,11 +41,14 @@ def test_p_value_counts_both_sides_and_the_difference_itself() -> None:
     reference = np.array([-3, -1, 0, 2])
     assert significance.p_value(2.0, reference, 0) == pytest.approx(3 / 5)
     assert significance.p_value(-4.0, reference, 0) == pytest.approx(1 / 5)
-    assert significance.p_value(2 + 1e-12, reference, 1e-11) == pytest.approx(3 / 5), "rounding makes no difference rare"
+    assert significance.p_value(2 + 1e-12, reference, 1e-11) == pytest.approx(3 / 5), (
+        "rounding makes no difference rare"
+    )
 
 
 @pytest.mark.parametrize(("difference", "p", "word"), [
-    (0.1, 0.05, "better"), (-0.1, 0.05, "worse"), (0.1, 0.0500001, "tie"), (-0.1, 1.0, "tie"), (0.0, 0.001, "tie")])
+    (0.1, 0.05, "better"), (-0.1, 0.05, "worse"), (0.1, 0.0500001, "tie"), (-0.1, 1.0, "tie"), (0.0, 0.001,
+     "tie")])
 def test_the_word(difference: float, p: float, word: str) -> None:
     assert significance.verdict(difference, p, 0.05) == word
 
@@ -56,14 +62,19 @@ def test_rows_of_three_methods(seeds: int) -> None:
     assert best.difference == pytest.approx(0.2, abs=0.05)
     assert 0 < best.low < best.difference < best.high
     assert best.p < best.p_holm <= LEVEL
-    assert significance.compare(hierarchical.means(scores(0.8, 1.0, seeds=seeds)), LEVEL, SAMPLES, 0)[0].verdict == "worse"
+    assert (
+        significance.compare(hierarchical.means(scores(0.8, 1.0, seeds=seeds)), LEVEL, SAMPLES, 0)[0].verdict
+        == "worse"
+    )
 
 
 def test_a_pair_does_not_depend_on_the_others() -> None:
     given = scores(1.0, 0.97, 0.9, 0.8, seeds=3)
     alone = rows(hierarchical.means({name: given[name] for name in "ab"}))["a", "b"]
     among = rows(hierarchical.means(given))["a", "b"]
-    assert (alone.difference, alone.low, alone.high, alone.p) == (among.difference, among.low, among.high, among.p)
+    assert (alone.difference, alone.low, alone.high, alone.p) == (
+        among.difference, among.low, among.high, among.p,
+    )
     assert alone.p_holm <= among.p_holm
 
 
@@ -109,15 +120,18 @@ def test_one_seed_is_the_bootstrap_of_the_images() -> None:
 
 
 def test_mean_spread_and_interval_of_seeds_without_images() -> None:
-    given = np.array([[1.0], [2.0], [3.0]])  # one image: nothing of it can be drawn, so the interval is Student's t
+    # one image: nothing of it can be drawn, so the interval is Student's t
+    given = np.array([[1.0], [2.0], [3.0]])
     found = hierarchical.estimate(hierarchical.means({"a": given}), LEVEL, 200_000, 0)["a"]
     assert (found.mean, found.sd) == (2, 1)
-    assert (found.low, found.high) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), abs=0.03)  # t(2) at 97.5 %
+    # t(2) at 97.5 %
+    assert (found.low, found.high) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), abs=0.03)
 
 
 def test_images_that_a_seed_has_right_count_once() -> None:
     rng = np.random.default_rng(1)
-    given = hierarchical.means({"a": rng.standard_normal((200, 50)) + rng.standard_normal(50)})  # seeds differ by noise alone
+    # seeds differ by noise alone
+    given = hierarchical.means({"a": rng.standard_normal((200, 50)) + rng.standard_normal(50)})
     found = hierarchical.resample(given, SAMPLES, 0)["a"]
     assert found.noise == pytest.approx(1 / 50, rel=0.1)
     assert found.variance == pytest.approx(found.noise, rel=0.3)
@@ -126,8 +140,11 @@ def test_images_that_a_seed_has_right_count_once() -> None:
 
 def test_seed_effects_of_two_methods_have_the_variance_of_both() -> None:
     none = np.zeros(20_000)
-    one, other = (hierarchical.Resampled(np.zeros(41), none, variance, 0.0) for variance in (41 * 0.3, 41 * 0.1))
-    assert hierarchical.seed_effects([one, other], 0).var() == pytest.approx(0.4 * 61.5 / 59.5, rel=0.05)  # Welch: f = 0.4² / (0.1 / 40)
+    one, other = (
+        hierarchical.Resampled(np.zeros(41), none, variance, 0.0) for variance in (41 * 0.3, 41 * 0.1)
+    )
+    # Welch: f = 0.4² / (0.1 / 40)
+    assert hierarchical.seed_effects([one, other], 0).var() == pytest.approx(0.4 * 61.5 / 59.5, rel=0.05)
     assert not hierarchical.seed_effects([hierarchical.Resampled(np.zeros(1), none, 0.0, 0.0)], 0).any()
 
 
@@ -136,9 +153,16 @@ def test_questions_in_images_literally() -> None:
     metric = hierarchical.ratios({"a": np.array([[1, 2, 0]]), "b": np.array([[0, 3, 0]])}, counts)
     found = hierarchical.estimate(metric, LEVEL, SAMPLES, 0)
     assert (found["a"].mean, found["b"].mean) == (0.75, 0.75)
-    assert (found["a"].low, found["a"].high) == pytest.approx((2 / 3, 1)), "samples hold either image alone, never none"
+    assert (found["a"].low, found["a"].high) == pytest.approx((2 / 3, 1)), (
+        "samples hold either image alone, never none"
+    )
     assert rows(metric)["a", "b"].verdict == "tie"
-    assert rows(hierarchical.ratios({"a": np.array([[1, 3, 0]]), "b": np.array([[0, 3, 0]])}, counts))["a", "b"].difference == 0.25
+    assert (
+        rows(hierarchical.ratios({"a": np.array([[1, 3, 0]]), "b": np.array([[0, 3, 0]])}, counts))[
+            "a", "b"
+        ].difference
+        == 0.25
+    )
 
 
 def test_questions_give_the_mean_over_images_where_each_has_as_many() -> None:
@@ -146,7 +170,9 @@ def test_questions_give_the_mean_over_images_where_each_has_as_many() -> None:
     of_questions = rows(hierarchical.ratios({name: 3 * x for name, x in given.items()}, np.full(40, 3)))
     for pair, row in rows(hierarchical.means(given)).items():
         other = of_questions[pair]
-        assert (row.difference, row.low, row.high, row.p) == pytest.approx((other.difference, other.low, other.high, other.p))
+        assert (row.difference, row.low, row.high, row.p) == pytest.approx(
+            (other.difference, other.low, other.high, other.p)
+        )
 
 
 def test_a_corpus_metric_is_scored_from_sums() -> None:
@@ -163,27 +189,40 @@ def test_a_corpus_metric_is_scored_from_sums() -> None:
 
 @pytest.mark.parametrize(("build", "message"), [
     (lambda: hierarchical.means({}), "one method or more, got none"),
-    (lambda: hierarchical.means({"a": np.zeros(3)}), r"a: expected scores [seeds, images] with one or more of each, got shape (3,)"),
-    (lambda: hierarchical.means({"a": np.zeros((1, 0))}), "a: expected scores [seeds, images] with one or more of each, got shape (1, 0)"),
+    (lambda: hierarchical.means({"a": np.zeros(3)}),
+     r"a: expected scores [seeds, images] with one or more of each, got shape (3,)"),
+    (lambda: hierarchical.means({"a": np.zeros((1, 0))}),
+     "a: expected scores [seeds, images] with one or more of each, got shape (1, 0)"),
     (lambda: hierarchical.means({"a": np.zeros((1, 3)), "b": np.zeros((1, 4))}),
      "b: expected the shape of a, (1, 3) for [seeds, images], got (1, 4)"),
-    (lambda: hierarchical.means({"a": np.zeros((2, 3)), "b": np.zeros((1, 3))}), "b: expected the shape of a"),
+    (lambda: hierarchical.means({"a": np.zeros((2, 3)), "b": np.zeros((1, 3))}),
+     "b: expected the shape of a"),
     (lambda: hierarchical.means({"a": np.zeros((1, 2)), "b": np.array([[0, np.nan]])}),
      "b: expected finite numbers, got nan at seed 0, image 1"),
     (lambda: hierarchical.means({"a": [["x", "y"]]}), "a: expected an array of numbers, got [['x', 'y']]"),
     (lambda: hierarchical.means({"a": [[1], [1, 2]]}), "a: expected an array of numbers"),
-    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, 2, 3])), "counts: expected 2 finite numbers >= 0"),
-    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, -1])), "counts: expected 2 finite numbers >= 0"),
-    (lambda: hierarchical.ratios({"a": np.zeros((1, 2))}, np.array([0, 0])), "counts: expected 2 finite numbers >= 0, not all 0"),
-    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, 0])), "a: a sum other than 0 at an image with 0 questions"),
-    (lambda: hierarchical.corpus({"a": np.ones((1, 2))}, np.sum), "a: expected scores [seeds, images, columns]"),
-    (lambda: hierarchical.estimate(hierarchical.corpus({"a": np.ones((1, 2, 1))}, lambda x: np.inf * x[..., 0]), LEVEL, SAMPLES, 0),
+    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, 2, 3])),
+     "counts: expected 2 finite numbers >= 0"),
+    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, -1])),
+     "counts: expected 2 finite numbers >= 0"),
+    (lambda: hierarchical.ratios({"a": np.zeros((1, 2))}, np.array([0, 0])),
+     "counts: expected 2 finite numbers >= 0, not all 0"),
+    (lambda: hierarchical.ratios({"a": np.ones((1, 2))}, np.array([1, 0])),
+     "a: a sum other than 0 at an image with 0 questions"),
+    (lambda: hierarchical.corpus({"a": np.ones((1, 2))}, np.sum),
+     "a: expected scores [seeds, images, columns]"),
+    (lambda: hierarchical.estimate(hierarchical.corpus({"a": np.ones((1, 2, 1))}, lambda x: np.inf * x[...,
+     0]), LEVEL, SAMPLES, 0),
      "a: the metric of these images, or of a sample of them, is not finite"),
-    (lambda: hierarchical.estimate(hierarchical.means(scores(1.0)), 1.0, SAMPLES, 0), "level: expected a share between 0 and 1"),
-    (lambda: significance.compare(hierarchical.means(scores(1.0)), LEVEL, SAMPLES, 0), "two methods or more to compare, got 1"),
-    (lambda: significance.compare(hierarchical.means(scores(1.0, 1.0)), 0.0, SAMPLES, 0), "level: expected a share between 0 and 1"),
+    (lambda: hierarchical.estimate(hierarchical.means(scores(1.0)), 1.0, SAMPLES, 0),
+     "level: expected a share between 0 and 1"),
+    (lambda: significance.compare(hierarchical.means(scores(1.0)), LEVEL, SAMPLES, 0),
+     "two methods or more to compare, got 1"),
+    (lambda: significance.compare(hierarchical.means(scores(1.0, 1.0)), 0.0, SAMPLES, 0),
+     "level: expected a share between 0 and 1"),
     (lambda: significance.compare(hierarchical.means(scores(*[1.0] * 5)), LEVEL, 198, 0),
-     "bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, else every verdict would be a tie; got 198"),
+     "bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, else every verdict would be a "
+     "tie; got 198"),
 ])
 def test_wrong_input(build: Callable[[], object], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):

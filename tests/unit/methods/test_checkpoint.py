@@ -76,7 +76,8 @@ def test_a_missing_and_a_cut_checkpoint_are_named(saved: Path, tiny: Path) -> No
         load(saved, tiny)
 
 
-@pytest.mark.parametrize(("option", "value"), [("--method", "lroa"), ("--task", "captoin"), ("--seed", "one")])
+@pytest.mark.parametrize(("option", "value"), [("--method", "lroa"), ("--task", "captoin"), ("--seed",
+    "one")])
 def test_an_unknown_word_on_the_command_line_is_named(option: str, value: str) -> None:
     given = {"--method": "lora", "--task": "caption", "--seed": "0"} | {option: value}
     command = [sys.executable, "stages/train.py", *(part for pair in given.items() for part in pair)]

@@ -274,6 +274,7 @@ def test_references_without_a_word_are_named(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_metrics_need_no_torch() -> None:
-    code = "import sys; sys.path.insert(0, 'src'); import vltune.metrics.evaluate; sys.exit('torch' in sys.modules)"
+    code = ("import sys; sys.path.insert(0, 'src'); import vltune.metrics.evaluate; "
+            "sys.exit('torch' in sys.modules)")
     root = Path(__file__).resolve().parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

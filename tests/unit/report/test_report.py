@@ -206,7 +206,8 @@ def test_the_search_is_shown_where_there_was_one() -> None:
     )
     report(METHODS, ["caption"], [0])
     assert (
-        "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 steps</small></td><td>1.375</td><td>1.312</td>"
+        "<td>lora</td><td>learning_rate 0.002<small>trial 1, 60 "
+        "steps</small></td><td>1.375</td><td>1.312</td>"
         in page_text()
     )
     assert Path("plots/tuning.png").read_bytes() != before
@@ -399,13 +400,15 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
         in second
     )
     assert re.search(
-        r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 \| 0\.364 \|",
+        r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 "
+        r"\| 0\.364 \|",
         second,
     )
     assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
     assert (
-        "Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 points above the same "
+        "Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 "
+        "points above the same "
         "model blind (0.407). Every type of answer is above the most frequent answer."
     ) in second
 

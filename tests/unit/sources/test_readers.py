@@ -227,17 +227,25 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda c: c["annotations"][1].update(image_id=77), r"captions_val\.json: annotations\[1\] \(id 21\) is for image 77, which is not"),
-    (lambda c: c["annotations"][3].update(caption=" \n"), r"captions_val\.json: annotations\[3\] \(id 23, image 3\) has an empty caption"),
-    (lambda c: c["annotations"][0].update(caption=5), r"captions_val\.json: annotations\[0\] \(id 20, image 2\) has an empty caption"),
-    (lambda c: c["annotations"][0].pop("image_id"), r"annotations\[0\] has no 'image_id'; it has id, caption"),
-    (lambda c: c["annotations"][0].update(image_id=[2]), r"annotations\[0\] has image_id \[2\], expected a number or text"),
+    (lambda c: c["annotations"][1].update(image_id=77),
+     r"captions_val\.json: annotations\[1\] \(id 21\) is for image 77, which is not"),
+    (lambda c: c["annotations"][3].update(caption=" \n"),
+     r"captions_val\.json: annotations\[3\] \(id 23, image 3\) has an empty caption"),
+    (lambda c: c["annotations"][0].update(caption=5),
+     r"captions_val\.json: annotations\[0\] \(id 20, image 2\) has an empty caption"),
+    (lambda c: c["annotations"][0].pop("image_id"),
+     r"annotations\[0\] has no 'image_id'; it has id, caption"),
+    (lambda c: c["annotations"][0].update(image_id=[2]),
+     r"annotations\[0\] has image_id \[2\], expected a number or text"),
     (lambda c: c["images"][1].update(id=2), r"id 2 stands 2 times in images"),
-    (lambda c: c.pop("annotations"), r"expected COCO caption format, an object with 'images' and 'annotations'"),
-    (lambda c: c["images"].append({"id": 9, "file_name": "bare.jpg"}), r"1 images have no caption, the first is bare\.jpg"),
-    (lambda c: c["images"][0].update(id=0) or c["annotations"][0].update(image_id=0) or c["annotations"][1].update(image_id=0),
+    (lambda c: c.pop("annotations"),
+     r"expected COCO caption format, an object with 'images' and 'annotations'"),
+    (lambda c: c["images"].append({"id": 9, "file_name": "bare.jpg"}),
+     r"1 images have no caption, the first is bare\.jpg"),
+    (lambda c: c["images"][0].update(id=0) or [row.update(image_id=0) for row in c["annotations"][:2]],
      r"captions_val\.json: image 0 is in train too; splits must not share images"),
-    (lambda c: c["images"][0].update(file_name="gone.jpg"), r"val/gone\.jpg: no such image, but there are captions for it \(image id 2\)"),
+    (lambda c: c["images"][0].update(file_name="gone.jpg"),
+     r"val/gone\.jpg: no such image, but there are captions for it \(image id 2\)"),
 ])
 def test_wrong_captions_are_named_and_the_old_data_stays(
     own: Path, tmp_path: Path, change, message: str
@@ -262,13 +270,20 @@ def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "change", "message"), [
     ("questions", lambda c: c["questions"][1].update(image_id=0),
      r"questions_val\.json: questions\[1\] \(id 6\) is about image 0, which is not among the split's images"),
-    ("questions", lambda c: c["questions"][0].update(question=" \n"), r"questions_val\.json: questions\[0\] \(id 5\) is empty"),
-    ("questions", lambda c: c["questions"][0].pop("question"), r"questions_val\.json: questions\[0\] has no 'question'"),
-    ("questions", lambda c: c.pop("questions"), r"questions_val\.json: expected VQAv2 format, an object with a list 'questions'"),
-    ("answers", lambda c: c["annotations"].pop(1), r"questions\[1\] \(id 6\) has no answers in .*answers_val\.json"),
-    ("answers", lambda c: c["annotations"][1].update(answers=[]), r"answers_val\.json: annotations\[1\]: expected a list of at least one"),
-    ("answers", lambda c: c["annotations"][1]["answers"][2].update(answer=""), r"annotations\[1\]\.answers\[2\] is .*not empty"),
-    ("answers", lambda c: c["annotations"][0].update(answer_type="word"), r"has answer_type 'word', expected one of yes/no, number, other"),
+    ("questions", lambda c: c["questions"][0].update(question=" \n"),
+     r"questions_val\.json: questions\[0\] \(id 5\) is empty"),
+    ("questions", lambda c: c["questions"][0].pop("question"),
+     r"questions_val\.json: questions\[0\] has no 'question'"),
+    ("questions", lambda c: c.pop("questions"),
+     r"questions_val\.json: expected VQAv2 format, an object with a list 'questions'"),
+    ("answers", lambda c: c["annotations"].pop(1),
+     r"questions\[1\] \(id 6\) has no answers in .*answers_val\.json"),
+    ("answers", lambda c: c["annotations"][1].update(answers=[]),
+     r"answers_val\.json: annotations\[1\]: expected a list of at least one"),
+    ("answers", lambda c: c["annotations"][1]["answers"][2].update(answer=""),
+     r"annotations\[1\]\.answers\[2\] is .*not empty"),
+    ("answers", lambda c: c["annotations"][0].update(answer_type="word"),
+     r"has answer_type 'word', expected one of yes/no, number, other"),
 ])
 def test_wrong_questions_are_named_and_the_old_data_stays(
     own: Path, tmp_path: Path, name: str, change, message: str
@@ -301,8 +316,10 @@ def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("part", "which", "change", "message"), [
-    ("train2014", 0, lambda c: c["questions"][1].update(question=""), r"train2014_questions\.json: questions\[1\] \(id 1\) is empty"),
-    ("val2014", 1, lambda c: c["annotations"].pop(0), r"questions\[0\] \(id 70\) has no answers in .*val2014_annotations\.json"),
+    ("train2014", 0, lambda c: c["questions"][1].update(question=""),
+     r"train2014_questions\.json: questions\[1\] \(id 1\) is empty"),
+    ("val2014", 1, lambda c: c["annotations"].pop(0),
+     r"questions\[0\] \(id 70\) has no answers in .*val2014_annotations\.json"),
     ("val2014", 0, lambda c: c["questions"].pop(0), r"annotations\[0\] answers question 70, which is not in"),
 ])
 def test_wrong_files_of_vqav2_are_named(
@@ -333,10 +350,13 @@ def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (lambda c: c["images"][2].update(split="dev"), r"dataset_coco\.json: images\[2\] has split 'dev', expected one of train, restval"),
-    (lambda c: c["images"][1].update(sentences=[{"raw": " "}]), r"images\[1\] \(COCO_000000000001\.jpg\) has no caption"),
+    (lambda c: c["images"][2].update(split="dev"),
+     r"dataset_coco\.json: images\[2\] has split 'dev', expected one of train, restval"),
+    (lambda c: c["images"][1].update(sentences=[{"raw": " "}]),
+     r"images\[1\] \(COCO_000000000001\.jpg\) has no caption"),
     (lambda c: c["images"][0]["sentences"][0].pop("raw"), r"images\[0\]\.sentences\[0\] has no 'raw'"),
-    (lambda c: c["images"][3].update(filename="x.jpg"), r"val2014/x\.jpg: no such image, but there are captions for it"),
+    (lambda c: c["images"][3].update(filename="x.jpg"),
+     r"val2014/x\.jpg: no such image, but there are captions for it"),
     (lambda c: c.pop("images"), r"expected Karpathy's format, an object with a list 'images'"),
 ])
 def test_wrong_rows_of_karpathys_file_are_named(mscoco: Path, tmp_path: Path, change, message: str) -> None:

@@ -180,13 +180,11 @@ RULES: dict[str, tuple[str, Callable[..., str]]] = {
         "category", side,
     ),
     rf"what kind of thing is {WAY} the (\w+)\?": ("category", lambda seen, *at: seen.kinds[seen.beside(*at)]),
-    r"(?:is there|are there|can you see) (more|fewer) than (one|two|three|four) (\w+)(?: in the picture)?\?": (
+    r"(?:(?:is|are) there|can you see) (more|fewer) than (one|two|three|four) (\w+)(?: in the picture)?\?": (
         "comparison", amount,
     ),
     rf"is the (\w+) (further to the (?:left|right) than|higher up than|lower down than|{WAY[1:-1]}) the "
-    rf"(\w+)\?": (
-        "comparison", further,
-    ),
+    rf"(\w+)\?": ("comparison", further),
 }
 
 

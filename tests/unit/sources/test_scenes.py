@@ -185,7 +185,8 @@ def test_a_wheel_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("key", "value", "message"), [
-    ("concepts", 3, "greater than or equal to 4"), ("references", 9, "less than or equal to"), ("train", 0, "greater than or equal to 1"),
+    ("concepts", 3, "greater than or equal to 4"), ("references", 9, "less than or equal to"), ("train", 0,
+     "greater than or equal to 1"),
     ("questions", 0, "greater than or equal to 1"), ("questions", 7, "less than or equal to 6"),
 ])
 def test_sizes_out_of_range_are_named(key: str, value: int, message: str) -> None:

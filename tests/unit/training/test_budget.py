@@ -43,7 +43,8 @@ def test_the_shape_is_that_of_the_default_decoder() -> None:
     assert SMOLLM2.parameters == 134_515_008
 
 
-@pytest.mark.parametrize(("method", "size"), [("lora", {"rank": 2}), ("adapter", {"bottleneck": 9}), ("prefix", {"length": 58})])
+@pytest.mark.parametrize(("method", "size"), [("lora", {"rank": 2}), ("adapter", {"bottleneck": 9}),
+    ("prefix", {"length": 58})])
 def test_a_share_gives_the_nearest_size(method: str, size: dict) -> None:
     settings, record = solved(method, budget(trained_share=0.005))
     assert record["size"] == size
@@ -92,12 +93,14 @@ def test_no_budget_leaves_the_sizes_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(("method", "change", "message"), [
-    ("lora", {"trained_share": 0.001}, r"lora cannot train 134,515 parameters within budget\.tolerance 0\.25: the nearest for lora\.rank "
+    ("lora", {"trained_share": 0.001},
+     r"lora cannot train 134,515 parameters within budget\.tolerance 0\.25: the nearest for lora\.rank "
                                        r"is 1 \(305,280 parameters, \+126\.9%\); change the budget"),
     ("adapter", {"trained_parameters": 138_000, "tolerance": 0.1},
      r"adapter\.bottleneck is 1 \(103,740 parameters, -24\.8%\) and 2 \(172,920 parameters, \+25\.3%\)"),
     ("prefix", {"trained_share": 0.9}, r"prefix\.length is 4095 \(47,174,400 parameters, -61\.0%\) and 4096"),
-    ("lora", {"trained_share": 0.1, "trained_parameters": 5}, r"both budget\.trained_share \(0\.1\) and budget\.trained_parameters \(5\)"),
+    ("lora", {"trained_share": 0.1, "trained_parameters": 5},
+     r"both budget\.trained_share \(0\.1\) and budget\.trained_parameters \(5\)"),
 ])
 def test_what_no_size_reaches_is_refused(method: str, change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -108,8 +111,10 @@ def test_what_no_size_reaches_is_refused(method: str, change: dict, message: str
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"trained_share": 1.5}, r"'budget\.trained_share' = 1\.5"), ({"trained_share": 0.0}, r"'budget\.trained_share' = 0\.0"),
-    ({"trained_parameters": 0}, r"'budget\.trained_parameters' = 0"), ({"trained_parameters": 1.5}, r"valid integer"),
+    ({"trained_share": 1.5}, r"'budget\.trained_share' = 1\.5"), ({"trained_share": 0.0},
+     r"'budget\.trained_share' = 0\.0"),
+    ({"trained_parameters": 0}, r"'budget\.trained_parameters' = 0"), ({"trained_parameters": 1.5},
+     r"valid integer"),
 ])
 def test_wrong_budgets_are_named(change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
