@@ -17,7 +17,7 @@ import numpy as np
 
 from vltune.comparison import hierarchical, significance
 from vltune.comparison.hierarchical import Metric
-from vltune.metrics.captions import bleu
+from vltune.metrics.caption_metrics import bleu
 
 METHODS, IMAGES, SAMPLES, LEVEL = 10, 500, 10_000, 0.05
 

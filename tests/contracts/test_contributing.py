@@ -8,10 +8,12 @@ import textwrap
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from PIL import Image as Picture
 
 from contracts.graph import ROOT
 from vltune.methods.norm import Norm
+from vltune.metrics import caption_metrics, interface
 from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.records import SPLITS, Image, read_captions
 from vltune.sources.request import Request
@@ -57,3 +59,18 @@ def test_the_family_has_its_four_names() -> None:
     tensors = {"model.norm.weight": 1.0}
     assert names["to_hugging_face"](names["from_hugging_face"](tensors)) == tensors
     assert callable(names["config"])
+
+
+def test_the_metric_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "caption_metrics"
+    folder.mkdir()
+    imports = "from collections import Counter\n\nimport numpy as np\n\n"
+    (folder / "rouge1.py").write_text(imports + example("A new metric"))
+    monkeypatch.setattr(caption_metrics, "__path__", [str(folder)])
+    monkeypatch.setattr(interface, "FOLDER", folder)
+    [metric] = interface.caption_metrics.__wrapped__()
+    assert metric.values == ("ROUGE-1",)
+    assert metric.value is None
+    references = [["a red cat", "the cat"], ["a dog"], ["dogs", "two dogs"]]
+    scores = metric.statistics(["a red cat", "", "dogs"], references)
+    assert scores.tolist() == [4 / 5, 0, 2 / 3]

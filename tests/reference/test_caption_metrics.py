@@ -23,7 +23,7 @@ from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 from vltune.comparison import per_image
 from vltune.metrics import bootstrap, java, tokenize
 from vltune.metrics.bootstrap import Evaluate
-from vltune.metrics.captions import bleu, meteor
+from vltune.metrics.caption_metrics import bleu, meteor
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = (2, 23)  # rows without a caption: inside and at the end, where the wrapper's own tokeniser loses one

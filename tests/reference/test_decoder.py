@@ -10,7 +10,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from vltune.model import loading
+from vltune.model import families, loading
 from vltune.model.loading import load_decoder, read_config
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
@@ -115,18 +115,15 @@ def test_pretrained_logits_and_tokens_equal_transformers(pretrained: Path, gguf_
     assert tokenizer.decode(said[0]).startswith("Paris")
 
 
-def test_a_new_family_is_found_by_its_name(tmp_path: Path) -> None:
-    file = loading.FAMILIES / "toy.py"
-    file.write_text(
-        "from vltune.model.families.llama import COMPUTED, config, from_hugging_face, to_hugging_face\n"
-    )
-    try:
-        write_json(tmp_path / "config.json", LLAMA | {"model_type": "toy"})
-        assert read_config(tmp_path / "config.json").width == LLAMA["hidden_size"]
-    finally:
-        file.unlink()
+def test_a_new_family_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_json(tmp_path / "config.json", LLAMA | {"model_type": "toy"})
     with pytest.raises(InputError, match="model_type is 'toy'; this decoder knows gpt2 and llama"):
         read_config(tmp_path / "config.json")
+    (tmp_path / "toy.py").write_text(
+        "from vltune.model.families.llama import COMPUTED, config, from_hugging_face, to_hugging_face\n")
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(tmp_path)])
+    monkeypatch.setattr(loading, "FAMILIES", tmp_path)
+    assert read_config(tmp_path / "config.json").width == LLAMA["hidden_size"]
 
 
 @pytest.mark.parametrize(("model_type", "key", "value"), [

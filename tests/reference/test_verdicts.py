@@ -11,7 +11,7 @@ from scipy import stats
 
 from vltune.comparison import hierarchical, significance
 from vltune.metrics import bootstrap
-from vltune.metrics.captions import bleu
+from vltune.metrics.caption_metrics import bleu
 from vltune.pipeline.randomness import numpy_generator
 
 LEVEL, METHODS, IMAGES = 0.05, "abcd", 60

@@ -10,7 +10,7 @@ import numpy as np
 
 from vltune.metrics import bootstrap, diversity, signature, tokenize
 from vltune.metrics.bootstrap import Evaluate
-from vltune.metrics.captions import cider
+from vltune.metrics.caption_metrics import cider
 from vltune.metrics.interface import caption_metrics
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError

@@ -1,4 +1,4 @@
-"""The metrics of captions, found by the names of their files: `captions/NAME.py`.
+"""The metrics of captions, found by the names of their files: `caption_metrics/NAME.py`.
 
 A file has
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).with_name("captions")
+FOLDER = Path(__file__).with_name("caption_metrics")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from vltune.comparison import per_image
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import collect, load, mean, read_result
 from vltune.metrics import bootstrap
-from vltune.metrics.captions import bleu, meteor
+from vltune.metrics.caption_metrics import bleu, meteor
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256, write_json

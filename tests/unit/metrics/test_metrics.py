@@ -13,7 +13,7 @@ import pytest
 
 from vltune.metrics import bootstrap, caption, diversity, evaluate, java, signature, tokenize
 from vltune.metrics.bootstrap import Evaluate
-from vltune.metrics.captions import bleu, cider, meteor, rouge
+from vltune.metrics.caption_metrics import bleu, cider, meteor, rouge
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check
 from vltune.pipeline.records import Prediction

@@ -15,6 +15,7 @@ from vltune.pipeline.params import check
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.sources import fetch as fetching
+from vltune.sources import readers
 from vltune.sources.fetch import Fetch, fetch
 from vltune.sources.request import Request
 
@@ -439,15 +440,16 @@ def test_the_zip_of_a_data_set_is_unpacked(course: Path, tmp_path: Path) -> None
     assert len(read_captions(tmp_path / "raw/captions_train.json").images) == 3
 
 
-def test_a_new_reader_is_found_by_its_name(own: Path, tmp_path: Path) -> None:
-    file = fetching.READERS / "toy.py"
-    file.write_text(
-        "def read(request):\n    request.folder.mkdir()\n    (request.folder / "
-        "'toy').write_text(request.dataset)\n"
-    )
-    try:
-        assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny").dataset == "toy"
-        convert("toy", own, tmp_path / "raw")
-        assert (tmp_path / "raw/toy").read_text() == "toy"
-    finally:
-        file.unlink()
+def test_a_new_reader_is_found_by_its_name(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "readers"
+    folder.mkdir()
+    monkeypatch.setattr(fetching, "READERS", folder)
+    monkeypatch.setattr(readers, "__path__", [str(folder)])
+    (folder / "toy.py").write_text(
+        "def read(request):\n    request.folder.mkdir()\n"
+        "    (request.folder / 'toy').write_text(request.dataset)\n")
+    assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny").dataset == "toy"
+    convert("toy", own, tmp_path / "raw")
+    assert (tmp_path / "raw/toy").read_text() == "toy"
