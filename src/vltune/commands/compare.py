@@ -39,8 +39,7 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     comparisons = compare([run for run in runs if task in (None, run.task)])
     if metric is not None:
         choice_of(
-            "unknown metric",
-            metric,
+            "unknown metric", metric,
             list(dict.fromkeys(name for comparison in comparisons for name in comparison.first.scores)),
         )
         comparisons = [comparison for comparison in comparisons if metric in comparison.first.scores]

@@ -50,10 +50,7 @@ def captions(
             )
     by_image = caption_of(path, predictions, known)
     same_keys(
-        path,
-        by_image,
-        annotations,
-        [image.id for image in known.images],
+        path, by_image, annotations, [image.id for image in known.images],
         {image.id: image.file_name for image in known.images},
     )
     references = known.by_image()
@@ -89,10 +86,8 @@ def caption_of(path: Path, predictions: Any, known: Captions) -> dict[int | str,
                 )
             ids[name] = image.id
     return keyed(
-        path,
-        [{"image": ids.get(name, name), "caption": caption} for name, caption in predictions.items()],
-        "image",
-        "caption",
+        path, [{"image": ids.get(name, name), "caption": caption} for name, caption in predictions.items()],
+        "image", "caption",
     )
 
 
@@ -125,16 +120,8 @@ def answers(
         annotations,
         [
             Answered(
-                row["question_id"],
-                row["image_id"],
-                "",
-                "",
-                row["question_type"],
-                row["answer_type"],
-                by_question[row["question_id"]],
-                "",
-                "",
-                row["answers"],
+                row["question_id"], row["image_id"], "", "", row["question_type"], row["answer_type"],
+                by_question[row["question_id"]], "", "", row["answers"],
             )
             for row in known
         ],
@@ -144,8 +131,7 @@ def answers(
     counts = bootstrap.draws(len(index_of), settings.bootstrap_samples, settings.seed)
     image = np.array([index_of[row.image_id] for row in both])
     return {
-        "questions": len(both),
-        "images": len(index_of),
+        "questions": len(both), "images": len(index_of),
         **vqa.intervals(both, image, right, counts, settings.confidence),
     }
 
@@ -178,10 +164,7 @@ def annotated(path: Path) -> list[dict[str, Any]]:
 
 
 def same_keys(
-    path: Path,
-    predicted: Iterable[int | str],
-    annotations: Path,
-    expected: list[int | str],
+    path: Path, predicted: Iterable[int | str], annotations: Path, expected: list[int | str],
     names: dict[int | str, str],
 ) -> None:
     """Check that predictions and annotations are about the same

@@ -53,7 +53,6 @@ def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple
         (method, task, seed)
         for task in tasks
         for method, seed in [
-            *((method, seed) for method in methods for seed in seeds),
-            (paths.START, START_SEED),
+            *((method, seed) for method in methods for seed in seeds), (paths.START, START_SEED),
         ]
     ]

@@ -109,8 +109,6 @@ def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
         for name, score in scores.items()
     }
     return Method(
-        runs[0].method,
-        runs[0].task,
-        result | {"metrics": rounded, "signature": runs[0].result["signature"]},
+        runs[0].method, runs[0].task, result | {"metrics": rounded, "signature": runs[0].result["signature"]},
         len(runs),
     )

@@ -36,8 +36,7 @@ def _scores(name: str) -> list[Column]:
 
 
 RUN = [
-    Column("task", TEXT, "", "caption or vqa"),
-    Column("method", TEXT, "", "what was trained"),
+    Column("task", TEXT, "", "caption or vqa"), Column("method", TEXT, "", "what was trained"),
     Column("seed", WHOLE, "", "of the training"),
 ]
 SIZES = [
@@ -58,39 +57,30 @@ COMPARISON = [
 ]
 # A row for each trained run: metrics/resources.csv.
 RESOURCES = [
-    *RUN,
-    Column("train_seconds", REAL, "s", "wall-clock time of the training"),
+    *RUN, Column("train_seconds", REAL, "s", "wall-clock time of the training"),
     Column("captions_per_second", REAL, "1/s", "training texts processed"),
     Column("peak_memory_bytes", WHOLE, "bytes", "most memory in use"),
     Column("step_seconds", REAL, "s", "median time of a step"),
 ]
 METRIC = [Column("task", TEXT, "", "caption or vqa"), Column("metric", TEXT, "", "name of the metric")]
 COUNTS = [
-    Column("seeds", WHOLE, "", "of each method"),
-    Column("images", WHOLE, "", "that the metric is about"),
+    Column("seeds", WHOLE, "", "of each method"), Column("images", WHOLE, "", "that the metric is about"),
 ]
 ENDS = [Column("low", REAL, "of the metric", "low end of the interval"),
         Column("high", REAL, "of the metric", "high end of the interval")]
 # A row for each metric and method: metrics/methods.csv.
 METHODS = [
-    *METRIC,
-    Column("method", TEXT, "", "what was trained"),
+    *METRIC, Column("method", TEXT, "", "what was trained"),
     Column("mean", REAL, "of the metric", "mean over seeds"),
-    Column("sd", REAL, "of the metric", "standard deviation over seeds; empty with one seed"),
-    *ENDS,
-    *COUNTS,
+    Column("sd", REAL, "of the metric", "standard deviation over seeds; empty with one seed"), *ENDS, *COUNTS,
 ]
 # A row for each metric and pair of methods: metrics/verdicts.csv.
 VERDICTS = [
-    *METRIC,
-    Column("method", TEXT, "", "first method"),
-    Column("other", TEXT, "", "second method"),
-    Column("difference", REAL, "of the metric", "first minus second"),
-    *ENDS,
+    *METRIC, Column("method", TEXT, "", "first method"), Column("other", TEXT, "", "second method"),
+    Column("difference", REAL, "of the metric", "first minus second"), *ENDS,
     Column("p", REAL, "", "p-value of the pair"),
     Column("p_holm", REAL, "", "p-value after Holm's correction"),
-    Column("verdict", TEXT, "", "of the first method: better, worse or tie"),
-    *COUNTS,
+    Column("verdict", TEXT, "", "of the first method: better, worse or tie"), *COUNTS,
 ]
 # A row for each metric and method, then one for each pair: `vltune compare --format csv`.
 BOTH = [*METHODS[:2], *VERDICTS[2:4], *METHODS[3:5], *VERDICTS[4:]]
@@ -134,9 +124,7 @@ def quality(metric: str) -> list[Column]:
         SIZES[0],
         Column("trained_percent", REAL, "%", "of the decoder's parameters that are trained"),
         Column(
-            "shown_percent",
-            REAL,
-            "%",
+            "shown_percent", REAL, "%",
             "the same where a log axis can draw it: 0 is a decade below the others",
         ),
     ]

@@ -175,16 +175,11 @@ def _check(path: Path, spec: Task, result: dict[str, Any]) -> None:
     of the run and of its controls, and what verdicts need."""
     fields(path, "per_image", 0, result["per_image"], spec.per_image)
     check(
-        Evaluate,
-        "evaluate",
-        fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"],
-        path,
+        Evaluate, "evaluate",
+        fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path,
     )
     fields(
-        path,
-        "metrics",
-        0,
-        result["metrics"],
+        path, "metrics", 0, result["metrics"],
         tuple(name for name in spec.metrics if name not in spec.optional),
     )
     metrics = tuple(name for name in spec.metrics if name in result["metrics"])

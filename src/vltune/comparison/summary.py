@@ -12,6 +12,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 
 SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
+SIZES = ("trained_parameters", "trained_share", "projector_parameters")
 
 
 def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
@@ -28,33 +29,19 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
                 raise InputError(
                     f"{paths.resources(method, task, run.seed)}: no such file; make it with stages/train.py"
                 )
-    write_json(
-        SUMMARY,
-        {
-            "method": method,
-            **{
-                task: {
-                    name: mean([run.scores[name]["value"] for run in seeds_of_task])
-                    for name in seeds_of_task[0].scores
-                }
-                for task, seeds_of_task in runs.items()
-            },
-            **{
-                name: _mean_result(runs, name)
-                for name in ("trained_parameters", "trained_share", "projector_parameters")
-            },
-        },
-    )
-    write_json(
-        COST,
-        {
-            "method": method,
-            **{
-                task: {name: mean([run.resources[name] for run in seeds_of_task]) for name in TIMINGS}
-                for task, seeds_of_task in runs.items()
-            },
-        },
-    )
+    scores = {task: _mean_scores(seeds_of_task) for task, seeds_of_task in runs.items()}
+    sizes = {name: _mean_result(runs, name) for name in SIZES}
+    write_json(SUMMARY, {"method": method, **scores, **sizes})
+    costs = {task: _mean_costs(seeds_of_task) for task, seeds_of_task in runs.items()}
+    write_json(COST, {"method": method, **costs})
+
+
+def _mean_scores(runs: list[Run]) -> dict[str, float]:
+    return {name: mean([run.scores[name]["value"] for run in runs]) for name in runs[0].scores}
+
+
+def _mean_costs(runs: list[Run]) -> dict[str, float]:
+    return {name: mean([run.resources[name] for run in runs]) for name in TIMINGS}
 
 
 def _mean_result(runs: dict[str, list[Run]], name: str) -> Any:

@@ -48,12 +48,8 @@ def summary(rows: Sequence[dict[str, Any]], task: str, method: str) -> dict[str,
     losses = own["val_loss"].tolist()
     return {
         "best": {name: value for name, value in best.items() if name not in KNOWN},
-        "val_loss": best["val_loss"],
-        "trial": best["trial"],
-        "note": best["note"],
-        "trials": len(own),
-        "steps": best["steps"],
-        "seed": best["seed"],
+        "val_loss": best["val_loss"], "trial": best["trial"], "note": best["note"], "trials": len(own),
+        "steps": best["steps"], "seed": best["seed"],
         "best_of_k": [round(loss, 6) for loss in best_of_k(losses)],
     }
 

@@ -47,8 +47,7 @@ def score_tokenized(
             scores[metric.key] = [round(float(x), bootstrap.DIGITS) for x in statistics]
         else:
             values, samples = (
-                metric.value(statistics.sum(0)),
-                metric.value(bootstrap.sums(counts, statistics)),
+                metric.value(statistics.sum(0)), metric.value(bootstrap.sums(counts, statistics)),
             )
             packed[metric.key] = bootstrap.pack(statistics)
         metrics |= {
@@ -124,8 +123,7 @@ def score(
     scored = score_tokenized(hypotheses, references, counts, settings.confidence)
     blind = other_image(hypotheses, references, counts, settings.confidence)
     scores = {
-        "metrics": scored.metrics,
-        "diversity": diversity.measure(hypotheses, train),
+        "metrics": scored.metrics, "diversity": diversity.measure(hypotheses, train),
         "controls": {"other_image": {"CIDEr": blind}},
     }
     return scores, {"images": [row.image_id for row in predictions], **scored.per_image}

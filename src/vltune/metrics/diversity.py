@@ -25,8 +25,7 @@ def measure(hypotheses: list[str], known: set[str]) -> dict[str, float | int]:
     words = [hypothesis.split() for hypothesis in hypotheses]
     novel = sum(bool(hypothesis) and hypothesis not in known for hypothesis in hypotheses)
     return {
-        "distinct-1": _distinct(words, 1),
-        "distinct-2": _distinct(words, 2),
+        "distinct-1": _distinct(words, 1), "distinct-2": _distinct(words, 2),
         "vocabulary": len({word for caption in words for word in caption}),
         "unique_share": round(len(set(hypotheses)) / len(hypotheses), DIGITS),
         "novel_share": round(novel / len(hypotheses), DIGITS),

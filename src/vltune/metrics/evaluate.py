@@ -11,8 +11,7 @@ from vltune.pipeline.records import fields
 
 COSTS = ("trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes")
 TRAININGS = (
-    "budget",
-    "audit",
+    "budget", "audit",
 )  # what a training says of its size and of its audit; the start and imported runs have none
 # By task: what reads a predictions file, and gives the scores, the scores per image and the signature.
 SCORED_BY = {"caption": caption.measure, "vqa": vqa.measure}
@@ -37,13 +36,8 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
     write_json(
         paths.result(method, task, seed),
         {
-            "task": task,
-            "method": method,
-            "seed": seed,
-            **scores,
-            **costs,
-            **{name: description.get(name) for name in TRAININGS},
-            "per_image": per_image,
+            "task": task, "method": method, "seed": seed, **scores, **costs,
+            **{name: description.get(name) for name in TRAININGS}, "per_image": per_image,
             "signature": signature,
         },
     )

@@ -63,13 +63,8 @@ def conversation(arguments: list[str], folder: Path, timeout_s: float) -> Iterat
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         try:  # errors go to a file: a pipe that nobody reads would fill up and block Java
             process = subprocess.Popen(
-                [str(JAVA), *OPTIONS, *arguments],
-                cwd=folder,
-                text=True,
-                encoding="utf-8",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
+                [str(JAVA), *OPTIONS, *arguments], cwd=folder, text=True, encoding="utf-8",
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )
         except OSError as error:
             raise _no_java(error) from None
@@ -91,12 +86,8 @@ def run(arguments: list[str], folder: Path, text: str, timeout_s: float) -> str:
     """
     try:
         done = subprocess.run(
-            [str(JAVA), *OPTIONS, *arguments],
-            cwd=folder,
-            input=text.encode(),
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            [str(JAVA), *OPTIONS, *arguments], cwd=folder, input=text.encode(), capture_output=True,
+            timeout=timeout_s, check=False,
         )
     except OSError as error:
         raise _no_java(error) from None

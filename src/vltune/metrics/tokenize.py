@@ -30,9 +30,7 @@ def tokenize(texts: list[str]) -> list[str]:
     jar = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
     answer = java.run(
         ["-cp", jar.name, "edu.stanford.nlp.process.PTBTokenizer", "-preserveLines", "-lowerCase"],
-        jar.parent,
-        "\n".join(sent) + "\n",
-        timeout_s=120 + len(sent) / 100,
+        jar.parent, "\n".join(sent) + "\n", timeout_s=120 + len(sent) / 100,
     )
     # Only "\n" ends a line here: str.splitlines would also split at separators that a token may hold.
     tokenized = answer.removesuffix("\n").split("\n")

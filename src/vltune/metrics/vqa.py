@@ -86,8 +86,7 @@ def score(
     image = np.array([index_of[row.image_id] for row in rows])
     common = most_frequent(known)
     answers_of = {
-        "": [row.answer for row in rows],
-        **{name: [getattr(row, name) for row in rows] for name in BLIND},
+        "": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
         MOST_FREQUENT: [common[row.question_type] for row in rows],
     }
     right = {
@@ -98,8 +97,7 @@ def score(
         name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()
     }
     return {
-        **scored[""],
-        "controls": {name: scored[name]["metrics"] for name in scored if name},
+        **scored[""], "controls": {name: scored[name]["metrics"] for name in scored if name},
         "control_question_types": {name: scored[name]["question_types"] for name in scored if name},
     }, {"images": images, **sums(rows, image, right[""])}
 

@@ -78,24 +78,12 @@ def pareto(path: Path, quality: dict[str, pd.DataFrame]) -> None:
             for row in table.to_dict("records"):
                 colour, shape = shades[row["method"]], shapes[row["method"]]
                 axes.plot(
-                    row["shown_percent"],
-                    row["blind"],
-                    marker=shape,
-                    markersize=7,
-                    markerfacecolor="none",
-                    markeredgecolor=colour,
-                    linestyle="",
+                    row["shown_percent"], row["blind"], marker=shape, markersize=7, markerfacecolor="none",
+                    markeredgecolor=colour, linestyle="",
                 )
                 axes.errorbar(
-                    row["shown_percent"],
-                    row[metric],
-                    yerr=_interval(row, metric),
-                    color=colour,
-                    capsize=4,
-                    marker=shape,
-                    markersize=8,
-                    linewidth=1.6,
-                    linestyle="",
+                    row["shown_percent"], row[metric], yerr=_interval(row, metric), color=colour, capsize=4,
+                    marker=shape, markersize=8, linewidth=1.6, linestyle="",
                     label=f"{row['method']} ({row['trained_percent']:.3g} %)",
                 )
             axes.set_xscale("log")
@@ -117,13 +105,8 @@ def losses(path: Path, curves: pd.DataFrame) -> None:
                           label=method if len(seeds) == 1 else f"{method}, seed {seed}",
                           linestyle=DASHES[seeds.index(seed) % len(DASHES)])
                 axes.plot(
-                    points["step"],
-                    points["val_loss"].astype(float),
-                    color=shades[method],
-                    linestyle="",
-                    marker=shapes[method],
-                    markersize=8,
-                    markeredgecolor="white",
+                    points["step"], points["val_loss"].astype(float), color=shades[method], linestyle="",
+                    marker=shapes[method], markersize=8, markeredgecolor="white",
                 )
             axes.set_xlabel("training step")
             axes.set_ylabel("loss (nats per token)")
@@ -138,13 +121,8 @@ def tuning(path: Path, expected: pd.DataFrame) -> None:
         for axes, _, table in panels:
             for method, points in table.groupby("method", sort=False):
                 axes.plot(
-                    points["k"],
-                    points["val_loss"].astype(float),
-                    color=shades[method],
-                    marker=shapes[method],
-                    markersize=7,
-                    linewidth=1.6,
-                    label=method,
+                    points["k"], points["val_loss"].astype(float), color=shades[method],
+                    marker=shapes[method], markersize=7, linewidth=1.6, label=method,
                 )
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("trials")

@@ -67,10 +67,7 @@ def cards(runs: list[Run], count: int = IMAGES) -> list[Card]:
     )  # stable: else in their order
     return [
         Card(
-            row.file_name,
-            thumbnail(FOLDER / row.file_name),
-            row.question,
-            row.right,
+            row.file_name, thumbnail(FOLDER / row.file_name), row.question, row.right,
             {name: rows.get(key) for name, rows in outputs.items()},
         )
         for key, row in evenly(first, count)
@@ -120,12 +117,8 @@ def _captions(path: Path) -> dict[int | str, Output]:
 def _answers(path: Path) -> dict[int | str, Output]:
     return {
         row.question_id: Output(
-            row.file_name,
-            row.question,
-            row.question_type,
-            Counter(row.answers).most_common(1)[0][0],
-            row.answer,
-            row.other_image,
+            row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
+            row.answer, row.other_image,
         )
         for row in read_answered(path)
     }

@@ -23,22 +23,14 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def write(
-    path: Path,
-    runs: list[Run],
-    comparisons: list[Comparison],
-    trials: list[dict[str, Any]],
-    missing: list[str],
-    charts: dict[str, Path],
+    path: Path, runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]],
+    missing: list[str], charts: dict[str, Path],
 ) -> None:
     """Write the page; `trials` are the summaries of the search,
     `charts` PNGs by the name that the template gives them."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )
     content = environment.get_template(TEMPLATE.name).render(
         tasks=[
@@ -58,16 +50,10 @@ def _task(comparison: Comparison, runs: list[Run]) -> dict[str, Any]:
     spec, methods, table = comparison.first.spec, comparison.methods, pairs(comparison, shown(comparison))
     verdict = [in_words(comparison, spec.main), meaning(comparison), best_against_controls(methods)]
     return {
-        "name": comparison.first.task,
-        "metric": spec.main,
-        "note": note(comparison),
-        "verdict": [text for text in verdict if text],
-        "quality": _quality(methods),
-        "pairs": _html(table) if len(table) else None,
-        "types": _types(methods),
-        "sizes": _sizes(methods),
-        "diversity": bool(spec.diversity),
-        "cards": gallery.cards(runs),
+        "name": comparison.first.task, "metric": spec.main, "note": note(comparison),
+        "verdict": [text for text in verdict if text], "quality": _quality(methods),
+        "pairs": _html(table) if len(table) else None, "types": _types(methods), "sizes": _sizes(methods),
+        "diversity": bool(spec.diversity), "cards": gallery.cards(runs),
     }
 
 
@@ -78,8 +64,7 @@ def _quality(methods: list[Method]) -> Markup:
     rows = []
     for method in methods:
         row = {
-            "method": method.method,
-            "seeds": str(method.seeds),
+            "method": method.method, "seeds": str(method.seeds),
             "trained": f"{method.result['trained_parameters']:,}",
             "share": percent(method.result["trained_share"]),
         }
@@ -126,10 +111,8 @@ def _sizes(methods: list[Method]) -> Markup:
             row |= {
                 "distinct-1": f"{diversity['distinct-1']:.3f}",
                 "distinct-2": f"{diversity['distinct-2']:.3f}",
-                "vocabulary": f"{diversity['vocabulary']:,.0f}",
-                "unique": percent(diversity["unique_share"]),
-                "novel": percent(diversity["novel_share"]),
-                "length": f"{diversity['mean_length']:.1f}",
+                "vocabulary": f"{diversity['vocabulary']:,.0f}", "unique": percent(diversity["unique_share"]),
+                "novel": percent(diversity["novel_share"]), "length": f"{diversity['mean_length']:.1f}",
             }
         rows.append(row)
     return _html(rows)

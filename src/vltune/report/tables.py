@@ -45,12 +45,8 @@ def over_seeds(comparisons: list[Comparison]) -> pd.DataFrame:
     """
     rows = [
         {
-            "task": method.task,
-            "metric": name,
-            "method": method.method,
-            "mean": method.scores[name]["value"],
-            **method.scores[name],
-            "seeds": method.seeds,
+            "task": method.task, "metric": name, "method": method.method,
+            "mean": method.scores[name]["value"], **method.scores[name], "seeds": method.seeds,
             "images": comparison.images[name],
         }
         for comparison in comparisons
@@ -65,14 +61,9 @@ def verdicts(comparisons: list[Comparison]) -> pd.DataFrame:
     numbers = ("difference", "low", "high", "p", "p_holm")
     rows = [
         {
-            "task": comparison.first.task,
-            "metric": name,
-            "method": row.a,
-            "other": row.b,
-            **{column: round(getattr(row, column), DIGITS) for column in numbers},
-            "verdict": row.verdict,
-            "seeds": verdicts.seeds,
-            "images": comparison.images[name],
+            "task": comparison.first.task, "metric": name, "method": row.a, "other": row.b,
+            **{column: round(getattr(row, column), DIGITS) for column in numbers}, "verdict": row.verdict,
+            "seeds": verdicts.seeds, "images": comparison.images[name],
         }
         for comparison in comparisons
         for name, verdicts in comparison.verdicts.items()
