@@ -210,7 +210,7 @@ def test_wrong_input_is_named(project: Path) -> None:
         run(1, "lroa")
     TABLE.parent.mkdir()
     TABLE.write_text("method,task\nlora,caption\n")
-    with pytest.raises(InputError, match=r"search\.csv: row \[0\] has no 'trial'"):
+    with pytest.raises(InputError, match=r"search\.csv: has no column 'trial'; its columns are method, task"):
         run(1, "lora")
     TABLE.unlink()
     shutil.rmtree(project / "models/aligned")
