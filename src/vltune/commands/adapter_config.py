@@ -57,20 +57,22 @@ def class_of(content: dict[str, Any], path: Path) -> type[Method]:
     if not same:
         types = " or ".join(f"'{peft_type}'" for peft_type in dict.fromkeys(cls.PEFT.type for cls in able))
         raise InputError(f"{path}: peft_type is {content.get('peft_type')!r}, expected {types}")
-    wrong = [
-        {
-            key: content[key]
-            for key, value in cls.PEFT.fixed.items()
-            if key in content and content[key] != value and not (value in OFF and content[key] in OFF)
-        }
-        | {key: None for key, value in cls.PEFT.fixed.items() if key not in content and value not in OFF}
-        for cls in same
-    ]
+    wrong = [_misfits(cls, content) for cls in same]
     for cls, keys in zip(same, wrong, strict=True):
         if not keys:
             return cls
     key, value = min(wrong, key=len).popitem()
     raise InputError(f"{path}: {key} = {value!r} is not supported")
+
+
+def _misfits(cls: type[Method], content: dict[str, Any]) -> dict[str, Any]:
+    """Give the fixed keys of a method's form that a description has otherwise; a missing key is off."""
+    wrong = {}
+    for key, value in cls.PEFT.fixed.items():
+        actual = content.get(key)
+        if actual != value and not (value in OFF and actual in OFF):
+            wrong[key] = actual
+    return wrong
 
 
 def check_keys(cls: type[Method], content: dict[str, Any], path: Path) -> None:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from vltune.commands import output
-from vltune.commands.inference import Base, described, find
-from vltune.commands.peft import settings_in
+from vltune.commands.inference import Base, described, find, settings_in
 from vltune.data.batch import Text, collate
 from vltune.model.loading import family_of
 from vltune.model.tensors import write_tensors

@@ -19,7 +19,7 @@ from vltune.commands.adapter_config import (
     peft_name,
     peft_shape,
 )
-from vltune.commands.inference import described, find
+from vltune.commands.inference import described, find, settings_in
 from vltune.methods import checkpoint, interface
 from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
@@ -44,26 +44,16 @@ def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
     settings = settings_in(description, folder)
     exportable(description["attach"], root, folder)
     tensors = read_tensors(folder / "model.safetensors")
-    decoder = {
-        name.removeprefix("decoder."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("decoder.")
-    }
-    projector = {
-        name.removeprefix("projector."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("projector.")
-    }
     with replaced(out) as part:
         write_json(part / "adapter_config.json", config_of(settings, root / DECODER))
         write_tensors(
             part / "adapter_model.safetensors",
             {
                 peft_name(settings, name): tensor.reshape(peft_shape(settings, name, tensor))
-                for name, tensor in decoder.items()
+                for name, tensor in part_of(tensors, "decoder").items()
             },
         )
-        write_tensors(part / "projector.safetensors", projector)
+        write_tensors(part / "projector.safetensors", part_of(tensors, "projector"))
         write_json(part / "checkpoint.json", description)
     output.emit({"method": method, "task": task, "seed": seed, "folder": str(out)}, None)
 
@@ -115,21 +105,19 @@ def exportable(method: str, root: Path, source: Path) -> None:
         able = [name for name in interface.names() if interface.method(name).PEFT]
         raise InputError(
             f"{source}: {method} has no form in Hugging Face's PEFT that computes the same; those that "
-            f"have one: "
-            f"{', '.join(able)}"
+            f"have one: {', '.join(able)}"
         )
     if not read_config(root / DECODER / "config.json").rms:
         raise InputError(
             f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is "
-            f"another; "
-            "only Llama-style decoders are supported here"
+            "another; only Llama-style decoders are supported here"
         )
 
 
-def settings_in(description: dict[str, Any], folder: Path) -> Method:
-    """Read the method of a checkpoint with its settings, from the checkpoint's description."""
-    name = description["attach"]
-    return check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+def part_of(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Take the tensors of the decoder or the projector, named as in it."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
 def read_settings(folder: Path, root: Path) -> Method:
