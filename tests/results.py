@@ -13,7 +13,7 @@ from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.files import write_json, write_table
-from vltune.pipeline.questions import Answered, write_answered
+from vltune.pipeline.questions import AnswerPrediction, write_answer_predictions
 
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
 IMAGES = 60
@@ -198,10 +198,10 @@ def write_questions_run(
         "colour": "What is the background colour?",
         "position": "What is to the left of the tent?",
     }
-    write_answered(
+    write_answer_predictions(
         paths.predictions(method, "vqa", seed),
         [
-            Answered(
+            AnswerPrediction(
                 4 * i + j,
                 i,
                 f"{i:04}.png",

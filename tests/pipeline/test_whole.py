@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS, read
-from vltune.pipeline.questions import read_answered
+from vltune.pipeline.questions import read_answer_predictions
 
 COMPARISON = (
     "task,method,seed,CIDEr,CIDEr_low,CIDEr_high,BLEU-4,METEOR,ROUGE-L,accuracy,accuracy_low,"
@@ -58,7 +58,7 @@ def test_what_others_read_has_its_form(whole: Project) -> None:
     questions = json.loads((whole.folder / "data/raw/questions_test.json").read_text())["questions"]
     ids = {question["question_id"] for question in questions}
     for method in (*methods, "aligned"):
-        answers = read_answered(whole.folder / f"data/predictions/vqa-{method}-0.json")
+        answers = read_answer_predictions(whole.folder / f"data/predictions/vqa-{method}-0.json")
         assert {answer.question_id for answer in answers} == ids
         predictions = json.loads((whole.folder / f"data/predictions/caption-{method}-0.json").read_text())
         assert [list(row) for row in predictions] == [["image_id", "file_name", "caption", "references"]] * 8

@@ -15,7 +15,6 @@ from torch import Tensor
 from vltune.commands import output
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint, interface
-from vltune.methods.interface import Method
 from vltune.model.loading import load_decoder
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.model.vision_language import VisionLanguageModel
@@ -64,12 +63,6 @@ def described(folder: Path) -> dict[str, Any]:
     signature = content["base"]["features"]
     fields(path, "base.features", 0, signature, ("image_size", "tokens", "width", "pooling", "precision"))
     return content
-
-
-def settings_in(description: dict[str, Any], folder: Path) -> Method:
-    """Read the method of a checkpoint with its settings, from the checkpoint's description."""
-    name = description["attach"]
-    return check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
 
 
 class Base:

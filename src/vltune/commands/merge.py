@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from vltune.commands import output
-from vltune.commands.inference import Base, described, find, settings_in
+from vltune.commands.inference import Base, described, find
 from vltune.data.batch import Text, collate
+from vltune.methods import checkpoint
 from vltune.model.loading import family_of
 from vltune.model.tensors import write_tensors
 from vltune.model.vision_language import VisionLanguageModel
@@ -52,7 +53,7 @@ def merge(vlm: VisionLanguageModel, base: Base, folder: Path) -> None:
             f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is "
             f"{base.root / DECODER}"
         )
-    settings_in(description, folder).merge(vlm.decoder)
+    checkpoint.settings_in(description, folder).merge(vlm.decoder)
     plain = base.decoder.state_dict()
     added = [name for name in vlm.decoder.state_dict() if name not in plain]
     if added:

@@ -19,7 +19,7 @@ from vltune.commands.adapter_config import (
     peft_name,
     peft_shape,
 )
-from vltune.commands.inference import described, find, settings_in
+from vltune.commands.inference import described, find
 from vltune.methods import checkpoint, interface
 from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
@@ -41,7 +41,7 @@ def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
     output.check_folder(out)
     folder = find(root, method, task, seed)
     description = described(folder)
-    settings = settings_in(description, folder)
+    settings = checkpoint.settings_in(description, folder)
     exportable(description["attach"], root, folder)
     tensors = read_tensors(folder / "model.safetensors")
     with replaced(out) as part:
@@ -50,10 +50,10 @@ def export(out: Path, method: str, task: str, seed: int, root: Path) -> None:
             part / "adapter_model.safetensors",
             {
                 peft_name(settings, name): tensor.reshape(peft_shape(settings, name, tensor))
-                for name, tensor in part_of(tensors, "decoder").items()
+                for name, tensor in checkpoint.part_of(tensors, "decoder").items()
             },
         )
-        write_tensors(part / "projector.safetensors", part_of(tensors, "projector"))
+        write_tensors(part / "projector.safetensors", checkpoint.part_of(tensors, "projector"))
         write_json(part / "checkpoint.json", description)
     output.emit({"method": method, "task": task, "seed": seed, "folder": str(out)}, None)
 
@@ -114,12 +114,6 @@ def exportable(method: str, root: Path, source: Path) -> None:
         )
 
 
-def part_of(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Take the tensors of the decoder or the projector, named as in it."""
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-
-
 def read_settings(folder: Path, root: Path) -> Method:
     """Read which method a folder holds, with its settings; the
     learning rates are zero, since it was trained elsewhere.
@@ -160,10 +154,12 @@ def attached(root: Path, settings: Method) -> tuple[Decoder, list[str]]:
 def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
     """Read the projector of a folder, or that of the start if the folder has none."""
     path = folder / "projector.safetensors"
-    if not path.is_file():
+    if path.is_file():
+        tensors = read_tensors(path)
+    else:
         sys.stderr.write(f"{folder} has no projector.safetensors: the projector of {start} is taken\n")
         path = start / "model.safetensors"
-    tensors = {name.removeprefix("projector."): tensor for name, tensor in read_tensors(path).items()}
+        tensors = checkpoint.part_of(read_tensors(path), "projector")
     compare(checkpoint.projector_for(base, tensors, width).state_dict(), tensors, path)
     return tensors
 

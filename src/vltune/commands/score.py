@@ -14,7 +14,7 @@ from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.params import load
-from vltune.pipeline.questions import Answered
+from vltune.pipeline.questions import AnswerPrediction
 from vltune.pipeline.records import Captions, Prediction, fields, read_captions, repeated
 
 
@@ -119,7 +119,7 @@ def answers(
     both = vqa.checked(
         annotations,
         [
-            Answered(
+            AnswerPrediction(
                 row["question_id"], row["image_id"], "", "", row["question_type"], row["answer_type"],
                 by_question[row["question_id"]], "", "", row["answers"],
             )

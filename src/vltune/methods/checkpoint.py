@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vltune.methods import interface
+from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
 from vltune.model.loading import compare, load_decoder, share
 from vltune.model.projector import Projector
@@ -43,7 +44,9 @@ def put(vlm: VisionLanguageModel, names: list[str], tensors: dict[str, Tensor], 
     compare(tensors_of(vlm, names), tensors, source)
     parameters = dict(vlm.named_parameters())
     for name, tensor in tensors.items():
-        parameters[name].data = tensor.to(parameters[name].dtype)
+        # A copy in memory of its own: a tensor that safetensors maps begins where the lengths of the names in
+        # the file put it, and the last bit of a float32 product can depend on where its factors begin.
+        parameters[name].data = tensor.to(parameters[name].dtype, copy=True)
 
 
 def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any]) -> None:
@@ -57,6 +60,20 @@ def write(folder: Path, tensors: dict[str, Tensor], description: dict[str, Any])
 def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint stands on: the decoder's weights and the signature of the image features."""
     return {"decoder": read_json(decoder_folder / "config.json")["weights_sha256"], "features": signature}
+
+
+def settings_in(description: dict[str, Any], folder: Path) -> Method:
+    """Read the method of a checkpoint with its settings, from the checkpoint's description."""
+    name = description["attach"]
+    return check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+
+
+def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    """Take the tensors of a `part`, decoder or projector, under the names that they have in it."""
+    prefix = f"{part}."
+    return {
+        name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    }
 
 
 def build(
@@ -82,8 +99,7 @@ def onto(decoder: Decoder, folder: Path, base: dict[str, Any], dtype: torch.dtyp
             in what they differ), or its tensors do not fit.
     """
     vlm, description, tensors = _opened(share(decoder), folder, base, dtype)
-    name = description["attach"]
-    settings = check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+    settings = settings_in(description, folder)
     names = settings.fold(vlm.decoder, interface.attach(vlm.decoder, settings, torch.Generator()))
     put(vlm, names, tensors, folder / "model.safetensors")
     vlm.decoder.to(dtype)  # once, not at every use: trained tensors are kept in float32
@@ -115,15 +131,8 @@ def _opened(
             f"`dvc repro`"
         )
     tensors = read_tensors(folder / "model.safetensors")
-    own = {
-        name.removeprefix("projector."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("projector.")
-    }
-    return (
-        VisionLanguageModel(projector_for(base, own, decoder.config.width), decoder, dtype), description,
-        tensors,
-    )
+    projector = projector_for(base, part_of(tensors, "projector"), decoder.config.width)
+    return VisionLanguageModel(projector, decoder, dtype), description, tensors
 
 
 def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:

@@ -10,7 +10,7 @@ from typing import Any
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint
-from vltune.pipeline.questions import Answered, Question
+from vltune.pipeline.questions import AnswerPrediction, Question
 from vltune.pipeline.records import Prediction
 
 
@@ -33,7 +33,7 @@ def sign_captions(predictions: list[Prediction], known: list[str], settings: Eva
     }
 
 
-def sign_answers(rows: list[Answered], known: list[Question], settings: Evaluate) -> dict[str, Any]:
+def sign_answers(rows: list[AnswerPrediction], known: list[Question], settings: Evaluate) -> dict[str, Any]:
     """Describe how numbers were made: the accuracy, the packages,
     the questions with their answers, the section `evaluate`.
 

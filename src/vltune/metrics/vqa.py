@@ -14,7 +14,13 @@ from vltune.metrics.accuracy import accuracy
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.questions import ANSWER_TYPES, Answered, Question, read_answered, read_questions
+from vltune.pipeline.questions import (
+    ANSWER_TYPES,
+    AnswerPrediction,
+    Question,
+    read_answer_predictions,
+    read_questions,
+)
 from vltune.pipeline.records import read_captions
 
 OVERALL = "accuracy"
@@ -29,7 +35,7 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
     Raises:
         InputError: a file is missing or of the wrong form, or there are no training questions.
     """
-    rows = checked(path, read_answered(path))
+    rows = checked(path, read_answer_predictions(path))
     known = read_questions(
         *paths.questions("train"), {image.id for image in read_captions(paths.captions("train")).images}
     )
@@ -42,7 +48,7 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
     return scores, per_image, signature.sign_answers(rows, known, settings)
 
 
-def checked(path: Path, rows: list[Answered]) -> list[Answered]:
+def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
     """Check the texts of answers and give them in the order of
     image and question ids, which pairs the draws of all runs.
 
@@ -73,7 +79,7 @@ def checked(path: Path, rows: list[Answered]) -> list[Answered]:
 
 
 def score(
-    rows: list[Answered], known: list[Question], settings: Evaluate
+    rows: list[AnswerPrediction], known: list[Question], settings: Evaluate
 ) -> tuple[dict[str, Any], dict[str, list]]:
     """Score the model and the controls on the same questions
     with the same draws; `known` are the training questions.
@@ -102,7 +108,7 @@ def score(
     }, {"images": images, **sums(rows, image, right[""])}
 
 
-def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
+def sums(rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
     """Give for each metric how many questions each image has, and the sum of their scores [questions]; see
     `metrics/per_image.py`."""
     masks = {name: mask for (group, name), mask in groups(rows).items() if group == "metrics"}
@@ -115,7 +121,7 @@ def sums(rows: list[Answered], image: np.ndarray, scores: np.ndarray) -> dict[st
     }
 
 
-def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
+def groups(rows: list[AnswerPrediction]) -> dict[tuple[str, str], np.ndarray]:
     """Say for each score, of all questions, of a kind of answer and of a kind of question, which rows it is
     about, 0 or 1 [questions]."""
     masks_by_score = {("metrics", OVERALL): np.ones(len(rows))}
@@ -131,7 +137,7 @@ def groups(rows: list[Answered]) -> dict[tuple[str, str], np.ndarray]:
 
 
 def intervals(
-    rows: list[Answered], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float
+    rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray, counts: np.ndarray, confidence: float
 ) -> dict[str, Any]:
     """Give the mean of the scores [questions] overall, by kind of answer and by kind of question, with
     intervals over images.

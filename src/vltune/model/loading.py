@@ -1,8 +1,9 @@
 """A folder in Hugging Face's layout (config.json, model.safetensors) -> a Decoder, and back.
 
 A family of decoders is the file of its `model_type` in `families/`, with four names: `config(content)` reads
-the sizes from a config.json, `COMPUTED` lists the keys that would change the mathematics with the values that
-are computed, and `from_hugging_face(tensors)` and `to_hugging_face(tensors)` rename tensors by one table.
+the sizes from a config.json, `COMPUTED` lists the keys that would change the mathematics (`outer.inner` for a
+key within an object) with the values that are computed, the default first, and `from_hugging_face(tensors)`
+and `to_hugging_face(tensors)` rename tensors by one table.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,12 +30,12 @@ def families() -> list[str]:
     return sorted(file.stem for file in FAMILIES.glob("*.py") if file.stem != "__init__")
 
 
-def family_of(path: Path) -> ModuleType:
-    """Import the family of a config.json, by its `model_type`.
+def open_config(path: Path) -> tuple[ModuleType, DecoderConfig]:
+    """Read a config.json of Hugging Face: its family, by `model_type`, and the sizes of the decoder.
 
     Raises:
-        InputError: there is no such family, or the model computes
-            something else than the family does; names the key.
+        InputError: there is no such family, the model computes something else than the family does, or a key
+            is missing; names the key.
     """
     content = read_json(path)
     name = content.get("model_type")
@@ -44,32 +46,32 @@ def family_of(path: Path) -> ModuleType:
         )
     family = importlib.import_module(f"{__package__}.families.{name}")
     for key, values in family.COMPUTED.items():
-        if content.get(key, values[0]) not in values:
+        value = _value_at(content, key, values[0])
+        if value not in values:
             raise InputError(
-                f"{path}: {key} is {content[key]!r}, which this decoder does not compute; expected "
+                f"{path}: {key} is {value!r}, which this decoder does not compute; expected "
                 f"{' or '.join(map(repr, values))}"
             )
-    rope = content.get("rope_parameters") or {}
-    if rope.get("rope_type", "default") != "default":
-        raise InputError(
-            f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}, which this decoder does not "
-            f"compute; "
-            "expected 'default'"
-        )
-    return family
+    try:
+        return family, family.config(content)
+    except KeyError as error:
+        raise InputError(f"{path}: key {error} is missing") from None
+
+
+def _value_at(content: dict[str, Any], key: str, default: Any) -> Any:
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, dict) else None
+    return default if content is None else content
+
+
+def family_of(path: Path) -> ModuleType:
+    """Import the family of a config.json; raises InputError as `open_config` does."""
+    return open_config(path)[0]
 
 
 def read_config(path: Path) -> DecoderConfig:
-    """Read the sizes of a decoder from a config.json of Hugging Face.
-
-    Raises:
-        InputError: as `family_of`, or a key is missing.
-    """
-    family = family_of(path)
-    try:
-        return family.config(read_json(path))
-    except KeyError as error:
-        raise InputError(f"{path}: key {error} is missing") from None
+    """Read the sizes of a decoder from a config.json; raises InputError as `open_config` does."""
+    return open_config(path)[1]
 
 
 def load_decoder(folder: Path) -> Decoder:
@@ -78,7 +80,7 @@ def load_decoder(folder: Path) -> Decoder:
     Raises:
         InputError: a tensor is missing, left over or of another shape than config.json says; names the first.
     """
-    config, family = read_config(folder / "config.json"), family_of(folder / "config.json")
+    family, config = open_config(folder / "config.json")
     weights = folder / "model.safetensors"
     tensors = family.from_hugging_face(read_tensors(weights))
     with torch.device("meta"):

@@ -33,7 +33,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnswerPrediction:
     """A predicted answer with its question and the reference answers.
 
     `other_image` and `mean_image` are the answers of the blind controls: predicted from the features of
@@ -105,16 +105,16 @@ def _annotation(question: Question) -> dict[str, Any]:
     }
 
 
-def read_answered(path: Path) -> list[Answered]:
+def read_answer_predictions(path: Path) -> list[AnswerPrediction]:
     """Read a predictions file of the question task.
 
     Raises:
         InputError: it is not a list, a row lacks a key or a question is repeated; names the file and the row.
     """
-    return read_list(path, "answers", Answered, "question_id")
+    return read_list(path, "answers", AnswerPrediction, "question_id")
 
 
-def write_answered(path: Path, rows: Iterable[Answered]) -> None:
+def write_answer_predictions(path: Path, rows: Iterable[AnswerPrediction]) -> None:
     """Write a predictions file of the question task atomically."""
     write_json(path, [asdict(row) for row in rows])
 

@@ -21,7 +21,7 @@ from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
-from vltune.pipeline.questions import Answered, Question, write_answered
+from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions
 from vltune.pipeline.records import Prediction, read_captions, write_predictions
 from vltune.prediction.answer import answer, rank
 from vltune.prediction.generate import generate
@@ -103,10 +103,11 @@ def _write_answers(
     mean = torch.from_numpy(features.take(ids).mean(0, dtype="float32"))
     mean = mean.to(vlm.decoder.embedding.weight.device)
     blind = dict(zip(unique, predict_answers(vlm, mean[None], [unique], tokenizer)[0], strict=True))
-    write_answered(file, [
-        Answered(row.id, row.image_id, files[row.image_id], row.question, row.question_type, row.answer_type,
-                 answers[row.image_id, row.id], answers[control[row.image_id], row.id], blind[row.question],
-                 row.answers)
+    write_answer_predictions(file, [
+        AnswerPrediction(
+            row.id, row.image_id, files[row.image_id], row.question, row.question_type, row.answer_type,
+            answers[row.image_id, row.id], answers[control[row.image_id], row.id], blind[row.question],
+            row.answers)
         for row in rows])
 
 

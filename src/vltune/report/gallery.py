@@ -15,7 +15,7 @@ from PIL import Image
 from vltune.comparison.runs import Run
 from vltune.pipeline import paths
 from vltune.pipeline.files import read_json
-from vltune.pipeline.questions import read_answered
+from vltune.pipeline.questions import read_answer_predictions
 from vltune.pipeline.records import read_predictions
 
 IMAGES = 24
@@ -120,7 +120,7 @@ def _answers(path: Path) -> dict[int | str, Output]:
             row.file_name, row.question, row.question_type, Counter(row.answers).most_common(1)[0][0],
             row.answer, row.other_image,
         )
-        for row in read_answered(path)
+        for row in read_answer_predictions(path)
     }
 
 

@@ -20,7 +20,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
 from vltune.pipeline.params import load
 from vltune.pipeline.paths import DECODER
-from vltune.pipeline.questions import Answered, Question, write_questions
+from vltune.pipeline.questions import AnswerPrediction, Question, write_questions
 from vltune.pipeline.records import Caption, Captions, Image, Prediction, read_captions, write_captions
 
 SAID = {"003": "A red tent.", "001": "two dogs", "002": ""}
@@ -120,7 +120,7 @@ def test_answers_are_scored_as_the_pipeline_does(
     )
     score.main(tmp_path / "p.json", annotations, annotations.parent / "images", None, root)
     found = json.loads(capsys.readouterr().out)
-    rows = [Answered(number, image, "", "?", kind, answer_type, ANSWERS[number], "", "", ten(answer))
+    rows = [AnswerPrediction(number, image, "", "?", kind, answer_type, ANSWERS[number], "", "", ten(answer))
             for number, image, kind, answer_type, answer in GIVEN]
     known = [Question(1, 1, "?", "count", "number", ["2"])]
     expected, _ = vqa.score(rows, known, settings(root))

@@ -17,7 +17,7 @@ from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
-from vltune.pipeline.questions import Answered, Question, write_answered, write_questions
+from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions, write_questions
 from vltune.pipeline.records import Caption, Captions, Image, write_captions
 
 SETTINGS = Evaluate(bootstrap_samples=400, confidence=0.95, seed=0)
@@ -130,8 +130,8 @@ def test_contractions_that_are_listed_lack_one_apostrophe() -> None:
 
 
 def answered(number: int, image: int, kind: str, answer_type: str, answer: str, right: str, other: str = "?",
-             mean: str = "?") -> Answered:
-    return Answered(
+             mean: str = "?") -> AnswerPrediction:
+    return AnswerPrediction(
         number, image, f"{image}.png", "what?", kind, answer_type, answer, other, mean, [right] * 10
     )
 
@@ -298,7 +298,7 @@ def test_signature_depends_on_what_must_be_equal_and_on_nothing_else() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_answered(paths.predictions("lora", "vqa", 0), [ROWS[i] for i in (3, 0, 2, 4, 1)])
+    write_answer_predictions(paths.predictions("lora", "vqa", 0), [ROWS[i] for i in (3, 0, 2, 4, 1)])
     write_json(paths.checkpoint("lora", "vqa", 0) / "checkpoint.json", {
         "trained_parameters": 5, "trained_share": 0.1, "projector_parameters": 7, "checkpoint_bytes": 9,
         "budget": None, "audit": {"frozen_sha256": "f0"}})

@@ -22,8 +22,8 @@ TOP = {"model.embed_tokens.weight": "embedding.weight", "model.norm.weight": "no
 # Keys of config.json that would change the mathematics, with the values that this decoder computes.
 COMPUTED = {
     "hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,), "rope_scaling": (None,),
-    "sliding_window": (None,), "partial_rotary_factor": (1.0,), "tie_word_embeddings": (True,),
-    "quantization_config": (None,),
+    "rope_parameters.rope_type": ("default",), "sliding_window": (None,), "partial_rotary_factor": (1.0,),
+    "tie_word_embeddings": (True,), "quantization_config": (None,),
 }
 
 
