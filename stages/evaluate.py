@@ -1,5 +1,4 @@
-"""evaluate: score what one run said of the test images, beside what it says blind, with intervals over
-images."""
+"""evaluate: score the predictions of a run and of its blind controls, with intervals over images."""
 
 import sys
 from pathlib import Path

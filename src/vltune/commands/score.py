@@ -1,4 +1,4 @@
-"""vltune score: measure what any system has said, as the pipeline measures its own runs."""
+"""vltune score: score the predictions of any system as the pipeline scores its own."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids: what is given (a question; nothing for
-    captioning) and what is to be said, with its end token."""
+    """Token ids of a prompt (a question; empty for captioning) and of its target, with the end token."""
 
     prompt: Sequence[int]
     target: Sequence[int]
@@ -25,7 +24,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors for `Captioner.forward`, and the token ids `labels` [n] that are right at `sources` [n]."""
+    """Arguments of `VisionLanguageModel.forward`; `labels` [n] are the next tokens at `sources` [n]."""
 
     tokens: Tensor
     positions: Tensor

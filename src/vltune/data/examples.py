@@ -17,7 +17,7 @@ from vltune.pipeline.records import read_captions
 
 @dataclass(frozen=True)
 class Example:
-    """An image and all the texts that may be learnt from it."""
+    """An image and all the texts that a training may use with it."""
 
     image_id: int | str
     texts: list[Text]

@@ -106,4 +106,4 @@ def _no_java(error: OSError) -> InputError:
 
 def _tail(errors: IO[str]) -> str:
     errors.seek(0)
-    return errors.read().strip()[-300:] or "it said nothing"
+    return errors.read().strip()[-300:] or "it printed nothing"

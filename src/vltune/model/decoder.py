@@ -34,7 +34,7 @@ class DecoderConfig:
     mlp_width: int
     norm_epsilon: float
     positions: int  # the longest sequence; the size of the position table if there is one
-    rope_base: float | None  # None: learnt positions, as in GPT-2
+    rope_base: float | None  # None: learned positions, as in GPT-2
     gated: bool  # SwiGLU (Llama) or GELU (GPT-2)
     rms: bool  # RMSNorm (Llama) or LayerNorm (GPT-2)
     bias: bool

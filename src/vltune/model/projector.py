@@ -25,7 +25,7 @@ class Projector(nn.Module):
     """
 
     def __init__(self, feature_width: int, words: int, width: int, features: int, tags: int) -> None:
-        """Start at zero; `training.align` gives reader, tagger, words and positions their start."""
+        """Start at zero; `training.align` gives word head, tag head, words and positions their start."""
         super().__init__()
         self.features, self.tags = features, tags
         self.norm = nn.LayerNorm(feature_width)

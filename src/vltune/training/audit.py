@@ -1,4 +1,4 @@
-"""The audit of a training: what is said to be trained has been, and nothing else has changed by a bit.
+"""The audit of a training: what is declared as trained has been trained, and nothing else has changed.
 
 A failed audit ends the training with the name of the tensor, and no checkpoint
 is written. Hashing costs 0.15 s for 135 million parameters in bfloat16 and 0.3
@@ -76,13 +76,13 @@ class Audit:
         for name, parameter in parameters.items():
             if step > 1 and not moments[parameter]["exp_avg_sq"].any():
                 raise InputError(
-                    f"audit: {name} is said to be trained, but its gradient was zero in every step; is "
+                    f"audit: {name} is declared as trained, but its gradient was zero in every step; is "
                     f"learning_rate zero?"
                 )
         for name, now in digests(self.trained).items():
             if best_step > 1 and now == self.start[name]:
                 raise InputError(
-                    f"audit: {name} is said to be trained, but has not changed; is learning_rate zero?"
+                    f"audit: {name} is declared as trained, but has not changed; is learning_rate zero?"
                 )
         frozen = self._frozen()
         lines = "".join(f"{name} {self.before[name]}\n" for name in sorted(frozen))
@@ -115,7 +115,7 @@ def check_gradients(parameters: Mapping[str, nn.Parameter]) -> None:
     for name, parameter in parameters.items():
         if parameter.grad is None:
             raise InputError(
-                f"audit: {name} is said to be trained, but gets no gradient; does its module take part in "
+                f"audit: {name} is declared as trained, but gets no gradient; does its module take part in "
                 f"the forward?"
             )
 

@@ -34,7 +34,7 @@ class Meter:
 
     @property
     def texts_per_second(self) -> float:
-        """Texts learnt from per second of training steps."""
+        """Texts trained on per second of training steps."""
         return self.texts / self.seconds if self.seconds else 0.0
 
     def summary(self, device: torch.device) -> dict[str, float | int]:

@@ -128,7 +128,7 @@ def test_a_trained_tensor_that_learns_nothing_fails(watched) -> None:
     decoder, audit, trained = watched
     audit.attached(decoder, trained, count(decoder))
     with pytest.raises(
-        InputError, match=r"attention\.q\.a is said to be trained, but its gradient was zero in every step"
+        InputError, match=r"attention\.q\.a is declared as trained, but its gradient was zero in every step"
     ):
         finished(decoder, audit, trained, moment=0.0)
 
@@ -140,7 +140,7 @@ def test_a_trained_tensor_that_does_not_change_fails(watched) -> None:
     finished(decoder, audit, trained)
     trained["blocks.0.attention.q.a"].data = start
     with pytest.raises(
-        InputError, match=r"blocks\.0\.attention\.q\.a is said to be trained, but has not changed"
+        InputError, match=r"blocks\.0\.attention\.q\.a is declared as trained, but has not changed"
     ):
         audit.finished(decoder, {}, {}, 2, 2)
 
@@ -148,11 +148,11 @@ def test_a_trained_tensor_that_does_not_change_fails(watched) -> None:
 @pytest.mark.usefixtures("project")
 def test_a_tensor_without_a_gradient_fails_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = load_decoder(Path("data/base/decoder"))
-    with pytest.raises(InputError, match=r"audit: norm\.weight is said to be trained, but gets no gradient"):
+    with pytest.raises(InputError, match=r"audit: norm\.weight is declared as trained, but gets no gradient"):
         check_gradients({"norm.weight": decoder.norm.weight})
     monkeypatch.setattr(interface.method("lora").LAYER, "forward", lambda self, x: self.base(x))
     with pytest.raises(
-        InputError, match=r"decoder\.blocks\.0\.attention\.q\.a is said to be trained, but gets no gradient"
+        InputError, match=r"decoder\.blocks\.0\.attention\.q\.a is declared as trained, but gets no gradient"
     ):
         fit("lora")
     assert not paths.checkpoint("lora", "caption", 0).exists()
@@ -162,6 +162,6 @@ def test_a_tensor_without_a_gradient_fails_before_the_first_step(monkeypatch: py
 def test_a_rate_of_zero_is_named() -> None:
     with pytest.raises(
         InputError,
-        match=r"q\.a is said to be trained, but its gradient was zero in every step; is learning_rate zero\?",
+        match=r"q\.a is declared as trained, but its gradient was zero in every step; is learning_rate zero",
     ):
         fit("lora", learning_rate=0.0)
