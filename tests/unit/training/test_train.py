@@ -46,6 +46,10 @@ def parts(tmp_path: Path) -> tuple[Features, list[Example]]:
 
 def build(base: Path, change: Schedule) -> tuple[Trainer, list[str]]:
     vlm = checkpoint.build(base / "decoder", 4, 32, 5, 2, torch.float32)
+    rng = torch.Generator().manual_seed(1)
+    for parameter in vlm.projector.parameters():  # of zeros all words would be alike, but for rounding
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.1, generator=rng)
     settings = check(interface.method("lora"), "lora", LORA)
     names = interface.attach(vlm.decoder, settings, torch.Generator().manual_seed(0))
     return Trainer(vlm, interface.trained_parameters(vlm.decoder, names), change, torch.device("cpu")), names
