@@ -10,13 +10,13 @@ from pathlib import Path
 
 import typer
 
-from vltune.commands import options
+from vltune.commands import options, rating_command
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
 app = typer.Typer(
     help="Use the runs that the pipeline has trained: caption, answer, score, compare, merge, export, "
-         "import. Search for learning rates; verify the results.",
+         "import. Search for learning rates; verify the results; let people rate captions.",
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     epilog="Exit codes: 0 success; 1 wrong input, or something was left out; 2 unknown option; 130 Ctrl-C.",
 )
@@ -223,6 +223,9 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
         from vltune.commands.verify import main
         main(root, folder)
     run(work)
+
+
+app.command()(rating_command.rate)
 
 
 def main() -> None:
