@@ -7,7 +7,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from vltune.comparison.choice import compared, values
+from vltune.comparison.claims import Claims
 from vltune.pipeline import environment
+from vltune.pipeline.params import load
 from vltune.pipeline.process import die_with_parent, run
 from vltune.report.report import report
 
@@ -15,7 +17,7 @@ from vltune.report.report import report
 def main() -> None:
     """Write the tables and environment.json of metrics/, plots/*.{json,png} and plots/report.html."""
     die_with_parent()
-    for missing in report(compared(), values("tasks"), values("seeds", int)):
+    for missing in report(compared(), values("tasks"), values("seeds", int), load(Claims, "claims")):
         sys.stderr.write(f"missing, left out of the report: {missing}\n")
     environment.gather()
 

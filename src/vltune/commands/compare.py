@@ -10,10 +10,11 @@ import pandas as pd
 
 from vltune.comparison import frames
 from vltune.comparison.choice import compared, values
+from vltune.comparison.claims import Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect, read_result
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.params import choice_of
+from vltune.pipeline.params import choice_of, load
 from vltune.report import tables, text
 
 FORMS = ("terminal", "markdown", "csv")
@@ -36,7 +37,8 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
         runs, missing = collect(*chosen, values("seeds", int, root / "params.yaml"), root)
     if task is not None:
         choice_of("unknown task", task, list(dict.fromkeys(run.task for run in runs)))
-    comparisons = compare([run for run in runs if task in (None, run.task)])
+    claims = read_claims(root / "params.yaml")
+    comparisons = compare([run for run in runs if task in (None, run.task)], claims)
     if metric is not None:
         choice_of(
             "unknown metric", metric,
@@ -49,6 +51,11 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
             f"{len(missing)} results are missing and left out: {', '.join(missing)}; make them with `dvc "
             f"repro`"
         )
+
+
+def read_claims(path: Path) -> Claims | None:
+    """Read the margins; results from elsewhere are compared without them where there is no params.yaml."""
+    return load(Claims, "claims", path) if path.is_file() else None
 
 
 def read_results(results: list[str]) -> list[Run]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vltune.comparison import per_image
-from vltune.comparison.hierarchical import Estimate
-from vltune.comparison.per_image import Verdicts
+from vltune.comparison.claims import Claims
+from vltune.comparison.estimates import Estimate
+from vltune.comparison.per_image import PerImage, Verdicts
 from vltune.comparison.runs import SIZES, Run, Scored, mean
 from vltune.metrics.bootstrap import DIGITS
 from vltune.metrics.signature import check_same
@@ -40,21 +41,20 @@ class Comparison:
         return self.methods[0]
 
 
-def compare(runs: list[Run]) -> list[Comparison]:
+def compare(runs: list[Run], claims: Claims | None = None) -> list[Comparison]:
     """Compare the runs of each task. The start takes no part
     in the pairs: every method begins from it, and it is none.
 
     Raises:
-        InputError: two runs of a task were scored differently or on
-            other images, or there are too few samples for verdicts.
+        InputError: two runs of a task were scored differently or on other images.
     """
     return [
-        _compare([run for run in runs if run.task == task])
+        _compare([run for run in runs if run.task == task], claims)
         for task in dict.fromkeys(run.task for run in runs)
     ]
 
 
-def _compare(runs: list[Run]) -> Comparison:
+def _compare(runs: list[Run], claims: Claims | None) -> Comparison:
     check_same({f"{run.method} {run.task} {run.seed}": run.result["signature"] for run in runs})
     _check_images(runs)
     names = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
@@ -64,17 +64,31 @@ def _compare(runs: list[Run]) -> Comparison:
     }
     scores = {method: [run.result["per_image"] for run in seeds] for method, seeds in methods.items()}
     estimates = {name: per_image.estimates(name, scores, runs[0].settings) for name in names}
-    compared = {method: seeds for method, seeds in scores.items() if method != paths.START}
+    compared = paired({method: seeds for method, seeds in methods.items() if method != paths.START})
     return Comparison(
         [
             _over_seeds(seeds, {name: estimates[name][method] for name in names})
             for method, seeds in methods.items()
         ],
         {name: per_image.images(name, runs[0].result["per_image"]) for name in names},
-        {name: per_image.verdicts(name, compared, runs[0].settings) for name in names}
-        if len(compared) > 1
-        else {},
+        {name: per_image.verdicts(name, compared, runs[0].settings, _margin(claims, runs[0].task, name))
+         for name in names} if len(compared) > 1 else {},
     )
+
+
+def paired(methods: dict[str, list[Run]]) -> dict[str, list[PerImage]]:
+    """Give what the runs of each method bring, seed by seed: of the seeds that all methods have. Where they
+    have none in common nothing is paired, and the runs stand in their order."""
+    seeds = [{run.seed for run in runs} for runs in methods.values()]
+    common = set.intersection(*seeds) if seeds else set()
+    return {
+        method: [run.result["per_image"] for run in runs if run.seed in common or not common]
+        for method, runs in methods.items()
+    }
+
+
+def _margin(claims: Claims | None, task: str, metric: str) -> float | None:
+    return claims.margin(task, metric) if claims else None
 
 
 def _check_images(runs: list[Run]) -> None:
@@ -104,6 +118,8 @@ def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
         name: {"value": estimate.mean, "sd": estimate.sd, "low": estimate.low, "high": estimate.high}
         for name, estimate in estimates.items()
     }
+    if len(runs) == 1:  # its interval stands in its results file, and there is no other
+        scores = {name: score | runs[0].scores[name] for name, score in scores.items()}
     rounded = {
         name: {end: None if x is None else round(x, DIGITS) for end, x in score.items()}
         for name, score in scores.items()

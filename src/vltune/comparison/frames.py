@@ -77,10 +77,15 @@ METHODS = [
 # A row for each metric and pair of methods: metrics/verdicts.csv.
 VERDICTS = [
     *METRIC, Column("method", TEXT, "", "first method"), Column("other", TEXT, "", "second method"),
-    Column("difference", REAL, "of the metric", "first minus second"), *ENDS,
-    Column("p", REAL, "", "p-value of the pair"),
-    Column("p_holm", REAL, "", "p-value after Holm's correction"),
-    Column("verdict", TEXT, "", "of the first method: better, worse or tie"), *COUNTS,
+    Column("difference", REAL, "of the metric", "first minus second"),
+    Column("low", REAL, "of the metric", "low end of the interval, which holds for all pairs together"),
+    Column("high", REAL, "of the metric", "high end of the interval, which holds for all pairs together"),
+    Column("p", REAL, "", "p-value of the pair alone"),
+    Column("p_adjusted", REAL, "", "p-value after Tukey's correction over all pairs"),
+    Column("margin", REAL, "of the metric", "largest difference that does not matter, if declared"),
+    Column("verdict", TEXT, "", "of the first: better, worse, equivalent or undecided; of runs: see `about`"),
+    Column("within_margin", TEXT, "", "whether the interval lies within it: yes or no"),
+    Column("about", TEXT, "", "methods, or runs: these trained models alone"), *COUNTS,
 ]
 # A row for each metric and method, then one for each pair: `vltune compare --format csv`.
 BOTH = [*METHODS[:2], *VERDICTS[2:4], *METHODS[3:5], *VERDICTS[4:]]

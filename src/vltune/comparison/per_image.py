@@ -1,5 +1,5 @@
-"""From what results files hold per image to metrics that can
-be resampled, intervals of methods, and verdicts on pairs.
+"""From what results files hold per image to metrics, intervals
+of methods, and verdicts on pairs.
 
 `per_image` has `images`, their ids. Of captions it has for each metric a score or a line of statistics an
 image (`metrics/interface.py`). Of questions it has `questions` and `right`: for each metric (overall and by
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from vltune.comparison import hierarchical, significance
-from vltune.comparison.hierarchical import Estimate, Metric
+from vltune.comparison import scores, significance
+from vltune.comparison.estimates import FEWEST_SEEDS, Estimate, estimate
+from vltune.comparison.scores import Metric
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import DIGITS, Evaluate
 from vltune.metrics.interface import CaptionMetric, caption_metrics
@@ -26,17 +27,23 @@ Seeds = Sequence[PerImage]  # one method, trained with several seeds
 
 @dataclass(frozen=True)
 class Verdicts:
-    """All pairs of methods in one metric, and from how many seeds of each."""
+    """All pairs of methods in one metric, from how many seeds of each, and the margin of `equivalent`."""
 
     rows: list[significance.Row]
     seeds: int
+    margin: float | None = None
+
+    @property
+    def about(self) -> str:
+        """What the words are about: `methods`, or `runs` where the seeds are too few."""
+        return significance.METHODS if self.seeds >= FEWEST_SEEDS else significance.RUNS
 
 
 def metric(name: str, methods: Mapping[str, Seeds]) -> Metric:
     """Build the metric `name` of methods with equally many seeds, over the same images.
 
     Raises:
-        InputError: as the builders of `hierarchical` do.
+        InputError: as the builders of `scores` do.
     """
     return _caption(*CAPTION[name], methods) if name in CAPTION else _accuracy(name, methods)
 
@@ -45,31 +52,30 @@ def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> di
     """Give each method's mean over its seeds, their spread, and
     the interval; methods may have different numbers of seeds.
 
-    Source: see `hierarchical.estimate`.
+    Source: see `estimates.estimate`.
     """
     estimates_by_method: dict[str, Estimate] = {}
     for number in sorted({len(seeds) for seeds in methods.values()}):
         same = {method: seeds for method, seeds in methods.items() if len(seeds) == number}
-        estimates_by_method |= hierarchical.estimate(
-            metric(name, same), level(settings), settings.bootstrap_samples, settings.seed
-        )
+        estimates_by_method |= estimate(metric(name, same), level(settings))
     return estimates_by_method
 
 
-def verdicts(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> Verdicts:
+def verdicts(
+    name: str, methods: Mapping[str, Seeds], settings: Evaluate, margin: float | None = None
+) -> Verdicts:
     """Compare all pairs, with as many seeds of each method,
-    the first ones, as the method with the fewest has.
+    the first ones, as the method with the fewest has. `margin` is the largest difference that does not
+    matter.
 
     Raises:
-        InputError: there are fewer than two methods, or too few samples for a verdict on so many pairs.
+        InputError: as `significance.compare`.
 
-    Source: see `paired.compare`.
+    Source: see `significance.compare`.
     """
     number = min(len(seeds) for seeds in methods.values())
     built = metric(name, {method: seeds[:number] for method, seeds in methods.items()})
-    return Verdicts(
-        significance.compare(built, level(settings), settings.bootstrap_samples, settings.seed), number
-    )
+    return Verdicts(significance.compare(built, level(settings), margin), number, margin)
 
 
 def images(name: str, per_image: PerImage) -> int:
@@ -90,15 +96,15 @@ def level(settings: Evaluate) -> float:
 def _caption(metric: CaptionMetric, column: int, methods: Mapping[str, Seeds]) -> Metric:
     rows = {method: [seed[metric.key] for seed in seeds] for method, seeds in methods.items()}
     if metric.value is None:
-        return hierarchical.means(rows)
+        return scores.means(rows)
     statistics = {method: [bootstrap.unpack(lines) for lines in seeds] for method, seeds in rows.items()}
-    return hierarchical.corpus(statistics, lambda sums: metric.value(sums)[..., column])
+    return scores.corpus(statistics, lambda sums: metric.value(sums)[..., column])
 
 
 def _accuracy(name: str, methods: Mapping[str, Seeds]) -> Metric:
     counts = next(iter(methods.values()))[0]["questions"][name]
     sums = {method: [seed["right"][name] for seed in seeds] for method, seeds in methods.items()}
-    return hierarchical.ratios(sums, counts)
+    return scores.ratios(sums, counts)
 
 
 CAPTION = {

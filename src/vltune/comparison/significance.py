@@ -1,42 +1,51 @@
-"""Is one method better than another? Paired differences over
-the same images, p-values, Holm's correction, and the word.
+"""Is a method better than another? Differences over the same images and seeds, with intervals that hold for
+all pairs together, and the word that each interval says.
 
-What a verdict covers depends on the seeds. With one seed it is about these two trained models on images like
-these: the p-value is a randomisation test of the images, and another training of either method may turn it.
-With several seeds it is about the methods as they are trained here: what the seeds bring is added to what the
-randomisation brings, by Student's t with few degrees of freedom (`hierarchical.seed_effects`), because
-drawing three seeds with replacement would call up to four times as many differences real as it should. Seeds
-are not paired: seed 0 of one method has nothing in common with seed 0 of another. Two seeds say little,
-whatever the test; simulations in the tests show that the share of false verdicts stays at or below the level.
-No number of seeds covers other training images, learning rates or base models.
+The intervals are simultaneous: the chance that any of them misses is the level, whatever is true. So every
+word can be read off its interval, and all words hold together:
+
+    better, worse   the interval excludes 0
+    equivalent      it includes 0 and lies within the margin: a larger difference is excluded
+    undecided       neither
+
+With fewer than three seeds of each method nothing can be said of methods, only of these trained models; the
+words then say so (`run better` and so on), and the intervals hold what other test images would change.
+
+Nothing is drawn, so nothing depends on a random seed. No number of seeds covers other training images,
+learning rates or base models.
+
+Why a single step: step-down tests (Holm; Shaffer) have no simultaneous intervals that agree with their words,
+and over all pairs of three methods or more they find no more (docs/evaluation.md has the table).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
-from math import ceil
 
 import numpy as np
 
-from vltune.comparison import hierarchical
-from vltune.comparison.hierarchical import Metric
-from vltune.metrics import bootstrap
+from vltune.comparison import studentized, variance
+from vltune.comparison.estimates import FEWEST_SEEDS, check_level
+from vltune.comparison.scores import Metric
+from vltune.comparison.variance import Images, Parts
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.randomness import numpy_generator
 
+FEWEST_IMAGES = 20  # below it the t distribution says little of scores that are skewed or only 0 and 1
 # relative: what sums lose to their order of addition lies below, so equal values count as equal
 ROUNDING = 1e-10
+METHODS, RUNS = "methods", "runs"  # what a word is about
+BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
+OF_RUNS = {BETTER: "run better", WORSE: "run worse", EQUIVALENT: "runs equivalent", UNDECIDED: UNDECIDED}
+OPPOSITE = {BETTER: WORSE, WORSE: BETTER, OF_RUNS[BETTER]: OF_RUNS[WORSE], OF_RUNS[WORSE]: OF_RUNS[BETTER]}
 
 
 @dataclass(frozen=True)
 class Row:
-    """How method a compares with method b: a - b, its interval,
-    p-values before and after the correction, and the word.
+    """How method a compares with method b: a - b, the ends of its interval, p-values before and after the
+    correction over all pairs, the word, and whether the interval lies within the margin.
 
-    `verdict` is `better` (a is), `worse` or `tie`, which means: no difference
-    was shown, and the interval says how large one may be. The word follows
-    from `p_holm`; the interval is of this pair alone, without correction.
+    `p_adjusted` is at most the level exactly if the interval excludes 0. A difference may be both:
+    established, and within the margin; the word is then `better` or `worse`.
     """
 
     a: str
@@ -45,97 +54,100 @@ class Row:
     low: float
     high: float
     p: float
-    p_holm: float
+    p_adjusted: float
     verdict: str
+    within_margin: bool
 
 
-def compare(metric: Metric, level: float, samples: int, seed: int) -> list[Row]:
-    """Compare all pairs of the metric's methods, in their order, with `samples` samples drawn from `seed`.
+def compare(metric: Metric, level: float, margin: float | None = None) -> list[Row]:
+    """Compare all pairs of the metric's methods, in their order.
 
-    `level` is the share of false verdicts that is accepted, for all pairs together, such as 0.05; the
-    intervals have the confidence 1 - level. A pair's difference, interval and p-value do not depend on which
-    other methods are compared.
+    `level` is the chance that any of the intervals misses its difference, such as 0.05, and so a limit for
+    the chance of any false word. `margin` is the largest difference that does not matter; without it nothing
+    is called equivalent. The variance over seeds is moderated over the methods, so intervals depend on which
+    methods are compared; differences do not.
 
     Raises:
-        InputError: fewer than two methods, a level not between 0
-            and 1, or too few samples for a verdict to be possible.
+        InputError: fewer than two methods, a level not between 0 and 1, a margin that is not positive, or the
+            metric has no finite value for a method.
 
-    Source: Riezler and Maxwell 2005, On some pitfalls in automatic
-    evaluation and significance testing for MT; Holm 1979.
+    Source: Tukey 1953 and Kramer 1956 (all pairs), Hayter 1989, Pairwise comparisons of generally correlated
+    means; Games and Howell 1976 (degrees of freedom by pair); Schuirmann 1987 (two one-sided tests).
     """
-    pairs = list(combinations(metric.parts, 2))
-    _check(len(metric.parts), len(pairs), level, samples)
-    resampled = hierarchical.resample(metric, samples, seed)
-    flips = draw_flips(next(iter(metric.parts.values())).shape[1], samples, seed)
-    moved = {name: hierarchical.summed(flips, parts) for name, parts in metric.parts.items()}
-    rows = []
-    for a, b in pairs:
-        first, second = resampled[a], resampled[b]
-        effects = hierarchical.seed_effects([first, second], seed)
-        interval = bootstrap.interval(first.samples - second.samples + effects, 1 - level)
-        difference = first.values.mean() - second.values.mean()
-        reference = _exchanged(metric, a, b, moved) + effects
-        size = abs(first.values.mean()) + abs(second.values.mean())
-        rows.append((float(difference), *interval, p_value(difference, reference, ROUNDING * size)))
-    corrected = holm(np.array([row[3] for row in rows]))
+    _check(metric, level, margin)
+    values, moved = variance.influences(metric)
+    first, second = np.triu_indices(len(values), 1)
+    differences = _differences(values, first, second)
+    p, adjusted, half = _inference(differences, _variance(values, moved, first, second), len(values), level)
+    if moved.shape[-1] < FEWEST_IMAGES:
+        p, adjusted, half = np.ones_like(p), np.ones_like(p), np.full_like(p, np.inf)
+    names = list(metric.parts)
     return [
-        Row(a, b, *row, float(p), verdict(row[0], float(p), level))
-        for (a, b), row, p in zip(pairs, rows, corrected, strict=True)
+        _row(names[a], names[b], *numbers, margin, METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS)
+        for a, b, *numbers in zip(
+            first.tolist(), second.tolist(), differences.tolist(), half.tolist(), p.tolist(),
+            adjusted.tolist(), strict=True)
     ]
 
 
-def draw_flips(images: int, samples: int, seed: int) -> np.ndarray:
-    """Draw for which images the two methods change places: 0 or 1, evenly, [samples, images]."""
-    return numpy_generator(seed, "randomisation").integers(0, 2, size=(samples, images), dtype=np.int8)
+def verdict(low: float, high: float, margin: float | None, about: str) -> str:
+    """Give the word that an interval from `low` to `high` says about methods or runs."""
+    if low > 0 or high < 0:
+        word = BETTER if low > 0 else WORSE
+    else:
+        word = EQUIVALENT if _within(low, high, margin) else UNDECIDED
+    return word if about == METHODS else OF_RUNS[word]
 
 
-def p_value(difference: float, reference: np.ndarray, slack: float) -> float:
-    """Give the two-sided p-value: the share of the reference
-    [samples], the difference itself added, that is as far from 0.
-
-    Source: Phipson and Smyth 2010, Permutation p-values should never be zero (the +1).
-    """
-    return float((1 + (np.abs(reference) >= abs(difference) - slack).sum()) / (1 + len(reference)))
+def opposite(word: str) -> str:
+    """Give the word for the second method of a pair."""
+    return OPPOSITE.get(word, word)
 
 
-def holm(p: np.ndarray) -> np.ndarray:
-    """Correct p-values [pairs] so that the chance of any false verdict among them stays at the level.
-
-    Source: Holm 1979, A simple sequentially rejective multiple test procedure.
-    """
-    order = np.argsort(p, kind="stable")
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(np.maximum.accumulate(np.arange(len(p), 0, -1) * p[order]), 1)
-    return corrected
+def _differences(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give the difference of the means of each pair; 0 where it is no more than rounding."""
+    means = values.mean(1)
+    differences, size = means[first] - means[second], np.abs(means[first]) + np.abs(means[second])
+    return np.where(np.abs(differences) <= ROUNDING * size, 0.0, differences)
 
 
-def verdict(difference: float, p: float, level: float) -> str:
-    """Say the word for a difference a - b with its corrected p-value: `better`, `worse` or `tie`."""
-    if p > level or difference == 0:
-        return "tie"
-    return "better" if difference > 0 else "worse"
+def _variance(values: np.ndarray, moved: np.ndarray, first: np.ndarray, second: np.ndarray) -> Parts:
+    """Give the variance of each pair's difference, [pairs]: of images alone with fewer than three seeds."""
+    by_pair = [variance.of_images(moved[a] - moved[b]) for a, b in zip(first, second, strict=True)]
+    images = Images(*np.array(by_pair).T)
+    seeds, number = moved.shape[1:]
+    if seeds < FEWEST_SEEDS:
+        return variance.alone(images, number)
+    over_seeds = variance.of_seeds(values, first, second)
+    return variance.combined(over_seeds._replace(value=over_seeds.value / seeds), images, number)
 
 
-def _exchanged(metric: Metric, a: str, b: str, moved: dict[str, np.ndarray]) -> np.ndarray:
-    """Give the difference when the methods change places at
-    the images of each flip, in all seeds at once; [samples].
-
-    For a mean this flips the signs of the images' differences,
-    averaged over seeds; a metric of the corpus is scored again.
-
-    Source: Noreen 1989, Computer-intensive methods for testing hypotheses; Riezler and Maxwell 2005.
-    """
-    change = moved[b] - moved[a]
-    first, second = metric.parts[a].sum(1) + change, metric.parts[b].sum(1) - change
-    return (metric.value(first) - metric.value(second)).mean(1)
+def _inference(differences: np.ndarray, parts: Parts, methods: int,
+               level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give p-values of the pair alone and among all pairs, and half the length of the interval, [pairs]."""
+    error, distribution = np.sqrt(parts.total), (parts.freedom, parts.shares)
+    certain = np.where(differences == 0, 0.0, np.inf)  # without any variance
+    t = np.divide(np.abs(differences), error, out=certain, where=error > 0)
+    finite = np.minimum(t, 1e6) * np.sqrt(2)
+    half = studentized.quantile(level, methods, *distribution) / np.sqrt(2) * error
+    alone, among = (studentized.survival(finite, number, *distribution) for number in (2, methods))
+    return alone, among, half
 
 
-def _check(methods: int, pairs: int, level: float, samples: int) -> None:
-    if methods < 2:
-        raise InputError(f"expected two methods or more to compare, got {methods}")
-    hierarchical.check_level(level)
-    # the smallest p-value is 1 / (samples + 1), and Holm multiplies it by the pairs
-    needed = ceil(round(pairs / level, 6)) - 1
-    if samples < needed:
-        raise InputError(f"bootstrap_samples: expected {needed} or more for {pairs} pairs at level {level}, "
-                         f"else every verdict would be a tie; got {samples}")
+def _row(a: str, b: str, difference: float, half: float, p: float, adjusted: float, margin: float | None,
+         about: str) -> Row:
+    low, high = difference - half, difference + half
+    return Row(a, b, difference, low, high, p, adjusted, verdict(low, high, margin, about),
+               _within(low, high, margin))
+
+
+def _within(low: float, high: float, margin: float | None) -> bool:
+    return margin is not None and -margin < low and high < margin
+
+
+def _check(metric: Metric, level: float, margin: float | None) -> None:
+    if len(metric.parts) < 2:
+        raise InputError(f"expected two methods or more to compare, got {len(metric.parts)}")
+    check_level(level)
+    if margin is not None and not margin > 0:
+        raise InputError(f"margin: expected a difference above 0 that does not matter, got {margin}")

@@ -66,7 +66,7 @@ def bars(path: Path, quality: dict[str, pd.DataFrame]) -> None:
             axes.set_xlim(
                 min(0.0, table["low"].min()), 1.14 * max(1e-3, table[["high", "blind"]].max(axis=None))
             )
-            axes.set_xlabel(f"{metric} on the test images (line: bootstrap interval; diamond: blind)")
+            axes.set_xlabel(f"{metric} on the test images (line: interval; diamond: blind)")
 
 
 def pareto(path: Path, quality: dict[str, pd.DataFrame]) -> None:

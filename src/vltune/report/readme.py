@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vltune.comparison.compare import Comparison
+from vltune.comparison.significance import opposite
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_text
 from vltune.report.tables import percent
@@ -28,9 +29,8 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     task, methods = comparison.first.spec, comparison.methods
     most = max(methods, key=lambda method: method.result["trained_share"]).method
     verdicts = comparison.verdicts[task.main].rows if comparison.verdicts else []
-    opposite = {"better": "worse", "worse": "better", "tie": "tie"}
     against = {row.a: row.verdict for row in verdicts if row.b == most}
-    against |= {row.b: opposite[row.verdict] for row in verdicts if row.a == most}
+    against |= {row.b: opposite(row.verdict) for row in verdicts if row.a == most}
     score = f"score ({100 * comparison.first.settings.confidence:g} % interval)"
     return [{"task": f"{comparison.first.task} ({task.main})", "method": method.method,
              "trained": percent(method.result["trained_share"]), score: interval(method.main),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vltune.comparison import frames
+from vltune.comparison.claims import Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
@@ -18,18 +19,18 @@ METRICS, PLOTS = Path("metrics"), Path("plots")
 TRIALS = Path("results/search.csv")
 
 
-def report(methods: list[str], tasks: list[str], seeds: list[int]) -> list[str]:
-    """Write the report of the runs that are there.
+def report(methods: list[str], tasks: list[str], seeds: list[int], claims: Claims | None = None) -> list[str]:
+    """Write the report of the runs that are there; without `claims` no difference is called equivalent.
 
     Only metrics/resources.csv holds timings; everything else repeats bit for bit.
 
     Returns: the results files of wanted runs that are missing.
     Raises:
-        InputError: no run is there, a file is of the wrong form, two runs of a task were scored differently
-            or on other images, or there are too few samples for verdicts.
+        InputError: no run is there, a file is of the wrong form, or two runs of a task were scored
+            differently or on other images.
     """
     runs, missing = collect(methods, tasks, seeds)
-    comparisons = compare(runs)
+    comparisons = compare(runs, claims)
     write_table(METRICS / "comparison.csv", tables.comparison(runs))
     write_table(METRICS / "resources.csv", tables.resources(runs))
     write_table(METRICS / "methods.csv", tables.over_seeds(comparisons))

@@ -58,11 +58,13 @@ def over_seeds(comparisons: list[Comparison]) -> pd.DataFrame:
 
 def verdicts(comparisons: list[Comparison]) -> pd.DataFrame:
     """Give metrics/verdicts.csv: each metric of each pair of methods."""
-    numbers = ("difference", "low", "high", "p", "p_holm")
+    numbers = ("difference", "low", "high", "p", "p_adjusted")
     rows = [
         {
             "task": comparison.first.task, "metric": name, "method": row.a, "other": row.b,
-            **{column: round(getattr(row, column), DIGITS) for column in numbers}, "verdict": row.verdict,
+            **{column: round(getattr(row, column), DIGITS) for column in numbers}, "margin": verdicts.margin,
+            "verdict": row.verdict, "about": verdicts.about,
+            "within_margin": None if verdicts.margin is None else ("yes" if row.within_margin else "no"),
             "seeds": verdicts.seeds, "images": comparison.images[name],
         }
         for comparison in comparisons

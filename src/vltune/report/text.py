@@ -8,8 +8,10 @@ from textwrap import fill
 
 import pandas as pd
 
+from vltune.comparison import significance
 from vltune.comparison.compare import Comparison, Method
-from vltune.comparison.per_image import level
+from vltune.comparison.estimates import FEWEST_SEEDS
+from vltune.comparison.per_image import Verdicts
 from vltune.comparison.significance import Row
 from vltune.report.tables import percent
 
@@ -124,17 +126,25 @@ def note(comparison: Comparison) -> str:
     projector = " or ".join(f"{size:,}" for size in sizes)
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
-    interval = (
-        "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
-    )
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
     return (
-        f"{signature['images']} test images{questions}; interval: {interval}, "
-        f"n={settings.bootstrap_samples}, "
-        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.spec.explained} Trained and "
-        f"share "
-        f"count the decoder's parameters; the projector ({projector} parameters) is counted apart."
+        f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
+        f"method alone: {_intervals(comparison)}. {seeds}{first.spec.explained} Trained and share count the "
+        f"decoder's parameters; the projector ({projector} parameters) is counted apart."
     )
+
+
+def _intervals(comparison: Comparison) -> str:
+    """Explain the intervals of the methods, by their numbers of seeds."""
+    settings, seeds = comparison.first.settings, {method.seeds for method in comparison.methods}
+    samples = f"n={settings.bootstrap_samples}, seed {settings.seed}"
+    single = f"percentile bootstrap over images ({samples}), about this trained model"
+    explained = {
+        single if len(seeds) == 1 else f"of a single run, {single}": {1},
+        "Student's t over images, about these trained models": {2},
+        "Student's t over images and seeds": seeds - {1, 2},
+    }
+    return "; ".join(text for text, numbers in explained.items() if numbers & seeds)
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
@@ -146,9 +156,14 @@ def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({
         "method": [row.a for row in rows], "against": [row.b for row in rows],
         f"{names[0]} difference (interval)": [difference(row) for row in rows],
-        "p (Holm)": [f"{row.p_holm:.3f}" for row in rows],
-        **{name: [row.verdict for row in comparison.verdicts[name].rows] for name in names},
+        "p (adjusted)": ["< 0.001" if row.p_adjusted < 5e-4 else f"{row.p_adjusted:.3f}" for row in rows],
+        **{name: [word(row) for row in comparison.verdicts[name].rows] for name in names},
     })
+
+
+def word(row: Row) -> str:
+    """Write the word, and beside an established difference whether it is within the margin."""
+    return row.verdict + (", within the margin" if row.within_margin and not row.low <= 0 <= row.high else "")
 
 
 def difference(row: Row) -> str:
@@ -160,19 +175,22 @@ def in_words(comparison: Comparison, name: str) -> str:
     """Give the verdicts on one metric as a sentence; empty without verdicts."""
     if name not in comparison.verdicts:
         return ""
-    rows = comparison.verdicts[name].rows
-    won = [
-        (row.a, row.b) if row.verdict == "better" else (row.b, row.a) for row in rows if row.verdict != "tie"
-    ]
+    verdicts = comparison.verdicts[name]
+    scope = ", about these runs alone" if verdicts.about == significance.RUNS else ""
+    rows = verdicts.rows
+    won = [(row.a, row.b) for row in rows if row.low > 0] + [(row.b, row.a) for row in rows if row.high < 0]
+    names = [method.method for method in comparison.methods]
     clauses = []
-    for method in comparison.methods:
-        below = [worse for better, worse in won if better == method.method]
+    for name_of_best in names:
+        below = [worse for worse in names if (name_of_best, worse) in won]
         if below:
-            clauses.append(f"{method.method} is better than {listed(below)}")
-    ties = [f"{row.a} and {row.b}" for row in rows if row.verdict == "tie"]
-    if ties:
-        clauses.append(f"no significant difference between {', '.join(ties)}")
-    return f"{name}: {'; '.join(clauses)}."
+            clauses.append(f"{name_of_best} is better than {listed(below)}")
+    open_rows = [row for row in rows if row.low <= 0 <= row.high]
+    for title, chosen in (("equivalent", [row for row in open_rows if row.within_margin]),
+                          ("undecided", [row for row in open_rows if not row.within_margin])):
+        if chosen:
+            clauses.append(f"{title}: {', '.join(f'{row.a} and {row.b}' for row in chosen)}")
+    return f"{name}{scope}: {'; '.join(clauses)}."
 
 
 def meaning(comparison: Comparison) -> str:
@@ -180,21 +198,30 @@ def meaning(comparison: Comparison) -> str:
     if not comparison.verdicts:
         return ""
     verdicts = next(iter(comparison.verdicts.values()))
-    several = verdicts.seeds > 1
-    spread = f", with the spread over {verdicts.seeds} seeds," if several else ""
-    scope = "" if several else (" With one seed the verdict is about these trained models; "
-                                "another seed may reverse it.")
-    count = "1 pair" if len(verdicts.rows) == 1 else f"{len(verdicts.rows)} pairs"
+    count = "its pair" if len(verdicts.rows) == 1 else f"its {len(verdicts.rows)} pairs together"
+    confidence = 100 * comparison.first.settings.confidence
+    margin = ""
+    if verdicts.margin:
+        margin = f"Equivalent: it lies within ± {verdicts.margin:g}, the margin declared in params.yaml. "
     return (
-        f"Better and worse: p ≤ {level(comparison.first.settings):g} in a paired randomisation test over the "
-        f"images{spread} after Holm's correction over {count}. Tie: not statistically significant; this does "
-        "not prove equality. The interval, of the pair alone and without the correction, bounds the "
-        f"difference.{scope}"
+        f"The interval of a difference is a {confidence:g} % interval for {count}, metric by metric "
+        f"(Tukey). Better and worse: it excludes 0. {margin}Undecided: the data do not tell; this does not "
+        "prove equality. "
+        f"{_scope(verdicts)}"
     )
 
 
+def _scope(verdicts: Verdicts) -> str:
+    """Say what the words are about: methods, or the runs that were compared."""
+    if verdicts.about == significance.METHODS:
+        return f"The words are about the methods: the spread over {verdicts.seeds} seeds is in the intervals."
+    runs = "the two runs of a pair" if verdicts.seeds == 1 else f"the {verdicts.seeds} runs of each method"
+    return (f"The words are about {runs}, not about the methods: another seed may reverse them. Words about "
+            f"methods need {FEWEST_SEEDS} seeds or more.")
+
+
 def best_against_controls(methods: list[Method]) -> str:
-    """Compare the best parameter-efficient method with its blind control and with the baseline.
+    """Compare the highest score of a parameter-efficient method with its blind control and the baseline.
 
     Empty for a task without a baseline, and where no method trains a part of the decoder.
     """
@@ -211,8 +238,10 @@ def best_against_controls(methods: list[Method]) -> str:
     below = [name for name, values in best.scores.items() if values["value"] <= reference[name]["value"]]
     conclusion = (f"Not above the {baseline.label}: {', '.join(below)}." if below
                   else f"Every type of answer is above the {baseline.label}.")
-    return (f"Best parameter-efficient method: {best.method}, {best.spec.main} {score:.3f}{against}; "
-            f"{100 * (score - blind):.1f} points above the same model blind ({blind:.3f}). {conclusion}")
+    scored = "method" if best.seeds >= FEWEST_SEEDS else "run"
+    return (f"Highest score of a parameter-efficient {scored}: {best.method}, {best.spec.main} {score:.3f}"
+            f"{against}; {100 * (score - blind):.1f} points above the same model blind ({blind:.3f}). "
+            f"{conclusion}")
 
 
 def listed(names: list[str]) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from command import vltune
-from results import METHODS, QUESTIONS, SETTINGS, SIGNATURE, write_questions_run, write_run
+from results import QUESTIONS, SETTINGS, SIGNATURE, write_questions_run, write_run
 from vltune.comparison import per_image
+from vltune.comparison.claims import Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import collect, load, mean, read_result
 from vltune.metrics import bootstrap
@@ -28,6 +29,7 @@ from vltune.report import tables, text
 from vltune.report.report import report
 
 LORA = Path("data/results/lora/caption-0.json")
+CLAIMS = Claims(caption_margin=0.05, vqa_margin=None)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made")
     (root / "params.yaml").write_text(
         "methods:\n- lora\n- prefix\n- connector\ntasks:\n- caption\n- vqa\nseeds:\n- 0\n"
+        "claims:\n  caption_margin: 0.05\n  vqa_margin:\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -101,28 +104,30 @@ def test_one_seed_has_the_numbers_of_its_run() -> None:
 @pytest.mark.usefixtures("at")
 def test_verdicts_on_a_real_difference_and_on_none() -> None:
     found = compare(
-        [caption("lora"), caption("prefix"), replace(caption("lora"), method="twin"), caption(paths.START)]
+        [caption("lora"), caption("prefix"), replace(caption("lora"), method="twin"), caption(paths.START)],
+        CLAIMS,
     )[0]
     assert [(row.a, row.b) for row in found.verdicts["CIDEr"].rows] == [
         ("lora", "prefix"),
         ("lora", "twin"),
         ("prefix", "twin"),
     ]
-    assert word(found, "CIDEr", "lora", "prefix") == "better"
-    assert word(found, "CIDEr", "prefix", "twin") == "worse"
-    assert {word(found, name, "lora", "twin") for name in found.verdicts} == {"tie"}
+    assert word(found, "CIDEr", "lora", "prefix") == "run better"
+    assert word(found, "CIDEr", "prefix", "twin") == "run worse"
+    assert word(found, "CIDEr", "lora", "twin") == "runs equivalent"
+    assert {word(found, name, "lora", "twin") for name in found.verdicts if name != "CIDEr"} == {"undecided"}
     assert text.in_words(found, "CIDEr") == (
-        "CIDEr: lora is better than prefix; twin is better than prefix; no significant difference between "
+        "CIDEr, about these runs alone: lora is better than prefix; twin is better than prefix; equivalent: "
         "lora and twin."
     )
-    assert (
-        "p ≤ 0.05 in a paired randomisation test over the images after Holm's correction over 3 pairs."
-        in text.meaning(found)
-    )
-    assert "another seed may reverse it" in text.meaning(found)
+    assert "a 95 % interval for its 3 pairs together, metric by metric" in text.meaning(found)
+    assert "it lies within ± 0.05, the margin declared in params.yaml" in text.meaning(found)
+    assert "not about the methods: another seed may reverse them" in text.meaning(found)
     pairs = text.pairs(found, ["CIDEr", "METEOR"])
     first = pairs.iloc[0].tolist()
-    assert list(pairs) == ["method", "against", "CIDEr difference (interval)", "p (Holm)", "CIDEr", "METEOR"]
+    assert list(pairs) == [
+        "method", "against", "CIDEr difference (interval)", "p (adjusted)", "CIDEr", "METEOR",
+    ]
     assert first[:2] == ["lora", "prefix"]
     assert re.fullmatch(r"\+0\.230 \(\+0\.\d{3} to \+0\.\d{3}\)", first[2])
 
@@ -145,8 +150,7 @@ def test_seeds_are_one_method_and_pairs_have_equally_many() -> None:
     assert lora.result["diversity"]["vocabulary"] == 312.5
     assert "low" not in lora.blind
     assert found.verdicts["CIDEr"].seeds == 2
-    assert "with the spread over 2 seeds" in text.meaning(found)
-    assert "may reverse it" not in text.meaning(found)
+    assert "about the 2 runs of each method, not about the methods" in text.meaning(found)
     fewer = compare([caption("lora"), caption("lora", 1), caption("prefix")])[0]
     assert [one.seeds for one in fewer.methods] == [2, 1]
     assert fewer.methods[1].main["sd"] is None
@@ -213,13 +217,41 @@ def test_tasks_are_compared_apart() -> None:
 
 
 @pytest.mark.usefixtures("at")
-def test_too_few_samples_are_named_by_their_key() -> None:
-    few = SIGNATURE | {"evaluate": SETTINGS.model_dump() | {"bootstrap_samples": 100}}
-    runs = [replace(caption("lora", signature=few), method=name) for name in METHODS]
-    with pytest.raises(
-        InputError, match=r"bootstrap_samples: expected 199 or more for 10 pairs at level 0.05, .* got 100"
-    ):
-        compare(runs)
+def test_three_seeds_are_about_methods() -> None:
+    three = [replace(run, seed=seed) for run in map(caption, ("lora", "prefix")) for seed in (0, 1, 2)]
+    found = compare(three, CLAIMS)[0]
+    assert word(found, "CIDEr", "lora", "prefix") == "better"
+    assert text.in_words(found, "CIDEr") == "CIDEr: lora is better than prefix."
+    assert "are about the methods: the spread over 3 seeds is in the intervals." in text.meaning(found)
+    rows = tables.verdicts([found]).to_dict("records")
+    assert {(row["about"], row["seeds"]) for row in rows} == {("methods", 3)}
+    assert (rows[0]["margin"], rows[0]["within_margin"]) == (0.05, "no")
+    within = replace(found.verdicts["CIDEr"].rows[0], within_margin=True)
+    assert text.word(within) == "better, within the margin"
+
+
+@pytest.mark.usefixtures("at")
+def test_seeds_are_paired_by_their_number() -> None:
+    given = {
+        method: [replace(caption(method), seed=seed) for seed in (0, 1, 2)] for method in ("lora", "prefix")
+    }
+    given["lora"] = [replace(run, seed=run.seed + 1) for run in given["lora"]]
+    assert compare(given["lora"] + given["prefix"])[0].verdicts["CIDEr"].seeds == 2, "1 and 2 are in both"
+    apart = [replace(run, seed=run.seed + 5) for run in given["lora"]]
+    assert compare(apart + given["prefix"])[0].verdicts["CIDEr"].seeds == 3, "none is in both"
+
+
+@pytest.mark.usefixtures("at")
+def test_no_word_and_no_interval_of_a_pair_depends_on_the_seed_of_the_draws() -> None:
+    given = {
+        name: [caption(name, seed).result["per_image"] for seed in (0, 1)] for name in ("lora", "prefix")
+    }
+    for name in ("CIDEr", "BLEU-4"):
+        rows = [
+            per_image.verdicts(name, given, SETTINGS.model_copy(update={"seed": seed}), 0.05).rows
+            for seed in range(20)
+        ]
+        assert all(row == rows[0] for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +311,10 @@ def test_the_tables_of_methods_and_verdicts() -> None:
     assert len(methods) == (7 + 4) * 4
     assert len(pairs) == (7 + 4) * 3
     assert list(methods) == "task metric method mean sd low high seeds images".split()
-    assert list(pairs) == "task metric method other difference low high p p_holm verdict seeds images".split()
+    assert list(pairs) == (
+        "task metric method other difference low high p p_adjusted margin verdict within_margin about "
+        "seeds images"
+    ).split()
     assert {(row["task"], row["seeds"], row["images"]) for row in pairs.to_dict("records")} == {
         ("caption", 1, 60), ("vqa", 1, 60)}
     first = pairs.iloc[0]
@@ -287,11 +322,11 @@ def test_the_tables_of_methods_and_verdicts() -> None:
         "CIDEr",
         "lora",
         "prefix",
-        "better",
+        "run better",
     )
     assert first["difference"] == pytest.approx(0.23)
     assert first["low"] < 0.23 < first["high"]
-    assert 0 < first["p"] <= first["p_holm"] <= 0.05
+    assert 0 <= first["p"] <= first["p_adjusted"] <= 0.05
 
 
 def test_verdicts_are_the_same_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,8 +351,8 @@ def test_compare_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("caption\n\nmethod ")
     assert "\n\nvqa\n\nmethod " in said
     assert re.search(r"\nlora +1,224,087 +0\.91 % +2\.350 \(2\.\d{3} to 2\.\d{3}\) ", said)
-    assert re.search(r"\nlora +prefix +\+0\.230 \(\+0\.\d{3} to \+0\.\d{3}\) +0\.0\d\d  better ", said)
-    assert "CIDEr: lora is better than prefix and connector; prefix is better than connector." in said
+    assert re.search(r"\nlora +prefix +\+0\.230 \(\+0\.\d{3} to \+0\.\d{3}\) +< 0\.001  run better ", said)
+    assert "CIDEr, about these runs alone: lora is better than prefix and connector; prefix is better" in said
     assert max(len(line) for line in said.splitlines() if " is better than " in line) <= text.WIDTH
 
 
@@ -326,13 +361,13 @@ def test_compare_in_markdown_is_what_the_report_writes(capsys: pytest.CaptureFix
     assert vltune("compare", "--format", "markdown") == (0, "")
     said = capsys.readouterr().out
     assert said == text.markdown(
-        compare(collect(["lora", "prefix", "connector"], ["caption", "vqa"], [0])[0]), []
+        compare(collect(["lora", "prefix", "connector"], ["caption", "vqa"], [0])[0], CLAIMS), []
     )
     assert vltune("compare", "--task", "caption", "--metric", "METEOR", "--format", "markdown") == (0, "")
     said = capsys.readouterr().out
     assert "| method | trained | share | METEOR (interval) |\n| --- | ---: | ---: | ---: |" in said
     assert (
-        "| method | against | METEOR difference (interval) | p (Holm) | METEOR |\n| --- | --- | ---: | "
+        "| method | against | METEOR difference (interval) | p (adjusted) | METEOR |\n| --- | --- | ---: | "
         "---: | --- |"
         in said
     )
@@ -353,7 +388,7 @@ def test_compare_in_csv_is_one_table(capsys: pytest.CaptureFixture[str]) -> None
         ("prefix", "connector", False, True),
     ]
     assert {row["task"] for row in rows} == {"vqa"}
-    assert [row["verdict"] for row in rows[4:]] == ["better"] * 3
+    assert [row["verdict"] for row in rows[4:]] == ["run better"] * 3
 
 
 @pytest.mark.usefixtures("at")
@@ -362,10 +397,9 @@ def test_compare_given_files(capsys: pytest.CaptureFixture[str]) -> None:
         "compare", f"old={LORA}", LORA, "data/results/prefix/caption-0.json", "--metric", "CIDEr"
     ) == (0, "")
     said = capsys.readouterr().out
-    assert re.search(r"\nold +lora +\+0\.000 \(\+0\.000 to \+0\.000\) +1\.000  tie\n", said)
+    assert re.search(r"\nold +lora +\+0\.000 \(\+0\.000 to \+0\.000\) +1\.000  runs equivalent\n", said)
     assert (
-        "old is better than prefix; lora is better than prefix; no significant difference between old and "
-        "lora."
+        "old is better than prefix; lora is better than prefix; equivalent: old and lora."
         in said
     )
 

@@ -281,7 +281,8 @@ def test_several_seeds_are_one_row_with_mean_and_spread() -> None:
     assert "| method | seeds | trained | share | CIDEr ± sd (interval) |" in text
     assert re.search(r"\| lora \| 2 \| 1,224,087 \| 0\.91 % \| 2\.355 ± 0\.007 \([\d.]+ to [\d.]+\) \|", text)
     assert re.search(r"\| aligned \| 1 \| 0 \| 0 % \| 0\.310 \([\d.]+ to [\d.]+\) \|", text)
-    assert "hierarchical bootstrap over images and seeds" in text
+    assert "of a single run, percentile bootstrap over images (n=400, seed 0), about this trained" in text
+    assert "Student's t over images, about these trained models. Several seeds" in text
     page = Path("plots/report.html").read_text()
     assert "<td>2.355 ± 0.007<small>" in page
     assert "<td>0.259</td>" in page, "the blind control is a mean, without an interval"
@@ -407,9 +408,9 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
     assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
     assert (
-        "Best parameter-efficient method: lora, accuracy 0.860, 97.7 % of that of full fine-tuning; 45.3 "
-        "points above the same "
-        "model blind (0.407). Every type of answer is above the most frequent answer."
+        "Highest score of a parameter-efficient run: lora, accuracy 0.860, 97.7 % of that of full "
+        "fine-tuning; 45.3 points above the same model blind (0.407). Every type of answer is above the most "
+        "frequent answer."
     ) in second
 
 
@@ -421,7 +422,7 @@ def test_the_small_result_table_has_a_row_for_each_task_and_method() -> None:
     assert rule == "| --- | --- | ---: | ---: | ---: | --- |"
     assert len(lines) == 12
     assert re.fullmatch(
-        r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| worse \|", lines[1]
+        r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| run worse \|", lines[1]
     )
     assert re.fullmatch(
         r"\| vqa \(accuracy\) \| full \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9]
@@ -430,7 +431,7 @@ def test_the_small_result_table_has_a_row_for_each_task_and_method() -> None:
     report(missing, ["caption"], [0])
     text = Path("metrics/readme.md").read_text()
     assert "| against lora |" in text
-    assert re.search(r"\| connector \| .* \| worse \|", text)
+    assert re.search(r"\| connector \| .* \| run worse \|", text)
     report(["lora"], ["caption"], [0])
     assert "worse" not in Path("metrics/readme.md").read_text(), "no pair, no verdict"
 
@@ -496,7 +497,7 @@ def test_missing_runs_of_one_task_are_named() -> None:
     paths.predictions("full", "vqa", 0).unlink()
     assert report(METHODS, BOTH, [0]) == ["data/results/lora/vqa-0.json"]
     text = Path("metrics/comparison.md").read_text()
-    assert "Best parameter-efficient method: adapter" in text
+    assert "Highest score of a parameter-efficient run: adapter" in text
     assert "Missing runs, left out: `data/results/lora/vqa-0.json`." in text
     for method in ACCURACY:
         paths.result(method, "vqa", 0).unlink(missing_ok=True)
