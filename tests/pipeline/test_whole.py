@@ -33,8 +33,7 @@ def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: st
 
 def test_what_others_read_has_its_form(whole: Project) -> None:
     summary = json.loads((whole.folder / "metrics/summary.json").read_text())
-    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share",
-                             "projector_parameters"]
+    assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share"]
     assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
     names = ("comparison", "resources", "methods", "verdicts")

@@ -12,7 +12,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 
 SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
-SIZES = ("trained_parameters", "trained_share", "projector_parameters")
+SIZES = ("trained_parameters", "trained_share")
 
 
 def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
@@ -33,7 +33,7 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
     sizes = {name: _mean_result(runs, name) for name in SIZES}
     write_json(SUMMARY, {"method": method, **scores, **sizes})
     costs = {task: _mean_costs(seeds_of_task) for task, seeds_of_task in runs.items()}
-    write_json(COST, {"method": method, **costs})
+    write_json(COST, costs)
 
 
 def _mean_scores(runs: list[Run]) -> dict[str, float]:

@@ -77,7 +77,6 @@ def test_summary_has_its_form(workspace: Path) -> None:
         "caption",
         "trained_parameters",
         "trained_share",
-        "projector_parameters",
     ]
     assert list(summary["caption"]) == ["CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
     assert summary["method"] == "lora"
@@ -345,11 +344,10 @@ def test_summary_has_both_tasks() -> None:
         "vqa",
         "trained_parameters",
         "trained_share",
-        "projector_parameters",
     ]
     assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
     assert summary["vqa"]["accuracy"] == pytest.approx(0.8605)
-    assert list(json.loads(Path("metrics/cost.json").read_text())) == ["method", "caption", "vqa"]
+    assert list(json.loads(Path("metrics/cost.json").read_text())) == ["caption", "vqa"]
 
 
 @pytest.mark.usefixtures("both")
