@@ -84,7 +84,6 @@ def test_summary_has_its_form(workspace: Path) -> None:
     assert summary["trained_parameters"] == 1224087
     cost = json.loads((workspace / "metrics/cost.json").read_text())
     assert cost == {
-        "method": "lora",
         "caption": {
             "train_seconds": 100.0,
             "captions_per_second": 36.0,
