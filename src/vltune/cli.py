@@ -6,13 +6,11 @@ The module of a command is imported when the command is called, so that `vltune 
 from __future__ import annotations
 
 import gc
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import typer
 
-from vltune.commands import options, rating_command
+from vltune.commands import options, plan_command, rating_command
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
@@ -24,11 +22,6 @@ app = typer.Typer(
 )
 
 HERE = Path()
-
-
-def call(module: str, *words: Any) -> None:
-    """Call `main` of a command's module, which is imported now; an InputError ends the program."""
-    run(lambda: import_module(f"vltune.commands.{module}").main(*words))
 
 
 @app.command()
@@ -46,7 +39,10 @@ def caption(
       vltune caption photo.jpg --method lora
       vltune caption photos captions.json --method lora --beams 5
     """
-    call("caption", image_or_folder, out, method, seed, beams, root)
+    def work() -> None:
+        from vltune.commands.caption import main
+        main(image_or_folder, out, method, seed, beams, root)
+    run(work)
 
 
 @app.command()
@@ -96,7 +92,10 @@ def score(
       vltune score captions.json data/raw/captions_test.json
       vltune score answers.json data/raw/answers_test.json scores.json --images data/raw/images/test
     """
-    call("score", predictions, annotations, images, out, root)
+    def work() -> None:
+        from vltune.commands.score import main
+        main(predictions, annotations, images, out, root)
+    run(work)
 
 
 @app.command()
@@ -117,30 +116,10 @@ def compare(
       vltune compare --format csv > comparison.csv
       vltune compare rank4=old/lora.json rank8=data/results/lora/caption-0.json
     """
-    call("compare", results or [], task, metric, form, root)
-
-
-@app.command()
-def plan(
-    *, task: options.ComparedTask = None, methods: options.PlannedMethods = None,
-    images: options.PlannedImages = None, spread: options.Spread = None,
-    image_spread: options.ImageSpread = None, margin: options.Margin = None, seconds: options.Seconds = None,
-    plot: options.Plot = None, root: options.Root = HERE,
-) -> None:
-    """Plan a comparison: how many seeds a verdict needs, and what they cost.
-
-    For numbers of seeds, the table has the smallest difference that is established, and the smallest margin
-    within which equal methods are called equivalent, both with probability 80 %, and the hours of training.
-    The spreads and times are those of the results in data/results. Options replace them; with --spread no
-    results are needed (5 methods, 500 images and no spread over images, unless given).
-
-    \b
-    Examples:
-      vltune plan
-      vltune plan --task vqa --margin 0.05 --plot plan.png
-      vltune plan --methods 5 --spread 0.03 --image-spread 0.25 --images 500 --margin 0.1 --seconds 110
-    """
-    call("plan", task, (methods, images, spread, image_spread, margin, seconds), plot, root)
+    def work() -> None:
+        from vltune.commands.compare import main
+        main(results or [], task, metric, form, root)
+    run(work)
 
 
 @app.command()
@@ -157,7 +136,10 @@ def merge(
     Example:
       vltune merge merged --method lora --task caption
     """
-    call("merge", out, method, task, seed, root)
+    def work() -> None:
+        from vltune.commands.merge import main
+        main(out, method, task, seed, root)
+    run(work)
 
 
 @app.command()
@@ -218,7 +200,10 @@ def search(
       vltune search --trials 8 --method lora --method adapter
       vltune search --trials 8 --write
     """
-    call("search", task, trials, steps, method or [], seed, out, write)
+    def work() -> None:
+        from vltune.commands.search import main
+        main(task, trials, steps, method or [], seed, out, write)
+    run(work)
 
 
 @app.command()
@@ -234,9 +219,13 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
       vltune verify
       vltune verify --folder /tmp/again
     """
-    call("verify", root, folder)
+    def work() -> None:
+        from vltune.commands.verify import main
+        main(root, folder)
+    run(work)
 
 
+app.command()(plan_command.plan)
 app.command()(rating_command.rate)
 
 

@@ -35,15 +35,6 @@ ComparedTask = Annotated[str | None, typer.Option(help="caption or vqa; by defau
 Metric = Annotated[str | None, typer.Option(
     help="One metric, such as CIDEr or accuracy; by default the main ones.")]
 Format = Annotated[str, typer.Option("--format", help="terminal, markdown or csv.")]
-PlannedMethods = Annotated[int | None, typer.Option(help="The number of methods to compare.")]
-PlannedImages = Annotated[int | None, typer.Option(help="The number of test images.")]
-Spread = Annotated[float | None, typer.Option(help="Standard deviation of a method's score over seeds.")]
-ImageSpread = Annotated[float | None, typer.Option(
-    help="Standard deviation over images of the difference of two methods' scores.")]
-Margin = Annotated[float | None, typer.Option(
-    help="The difference that matters; by default that of the section `claims`.")]
-Seconds = Annotated[float | None, typer.Option(help="Seconds of one training.")]
-Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the table, too.")]
 PeftFolder = Annotated[Path, typer.Argument(
     metavar="FOLDER", help="A folder written by peft's save_pretrained or by `vltune export`.")]
 Trials = Annotated[int, typer.Option(min=1, help="The number of trials of each method.")]

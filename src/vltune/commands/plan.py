@@ -60,13 +60,12 @@ class Plan:
         return None if self.seconds is None else self.methods * seeds * self.seconds / 3600
 
 
-def main(task: str | None, words: tuple, plot: Path | None, root: Path) -> None:
-    """Print the plan of each task, from its results or from `words` (those of `Typed`), and draw it.
+def main(task: str | None, typed: Typed, plot: Path | None, root: Path) -> None:
+    """Print the plan of each task, from its results or from what is typed, and draw it.
 
     Raises:
         InputError: a number is out of range, there is no spread over seeds, or the plot cannot be written.
     """
-    typed = Typed(*words)
     _check(typed, plot)
     if any((root / "data/results").glob("*/*.json")):
         plans = _measured(task, typed, root)

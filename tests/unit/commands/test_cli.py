@@ -15,7 +15,7 @@ from command import vltune
 from contracts.graph import ROOT
 from vltune.pipeline.files import read_json, write_json
 
-COMMANDS = ("caption", "answer", "score", "compare", "plan", "merge", "export", "import", "search", "verify")
+COMMANDS = ("caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify", "plan")
 
 
 @pytest.fixture(scope="module")
