@@ -191,6 +191,11 @@ def test_scores_by_kind_and_of_the_controls() -> None:
     for name, score in scores["metrics"].items():
         one = by_image.estimates(name, {"it": [per_image]}, SETTINGS)["it"]
         assert one.mean == pytest.approx(score["value"])
+        # a sample may lack questions of a type of answer, and is then left out
+        right, counts = np.array(per_image["right"][name]), np.array(per_image["questions"][name])
+        drawn = bootstrap.draws(3, SETTINGS.bootstrap_samples, SETTINGS.seed)
+        ends = bootstrap.interval(bootstrap.ratios(drawn, right, counts), SETTINGS.confidence)
+        assert ends == pytest.approx((score["low"], score["high"]))
         assert by_image.images(name, per_image) == {"accuracy": 3, "yes/no": 2, "number": 1, "other": 1}[name]
     assert all(set(row) == {"value", "low", "high"} for row in scores["metrics"].values())
     assert scores["metrics"]["accuracy"]["low"] < 0.6 < scores["metrics"]["accuracy"]["high"]
