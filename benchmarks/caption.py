@@ -6,7 +6,6 @@ Run: make bench, after make repro. The target is three times the images of trans
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import torch
-import transformers
+from peer import language_model
 from table import Row, alternate, render
 from torch import Tensor
 
@@ -32,12 +31,8 @@ from vltune.prediction.predict import Predict
 
 def theirs(vlm: VisionLanguageModel, end: int, settings: Predict) -> Callable[[Tensor], list[list[int]]]:
     """Build the search of transformers on the weights of a merged model."""
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = transformers.AutoConfig.from_pretrained(DECODER)
-        configuration.save_pretrained(folder)
-        model = transformers.AutoModelForCausalLM.from_config(configuration).to(vlm.dtype).eval()
     family = family_of(DECODER / "config.json")
-    model.load_state_dict(family.to_hugging_face(vlm.decoder.state_dict()), strict=False)
+    model = language_model(family.to_hugging_face(vlm.decoder.state_dict())).to(vlm.dtype).eval()
 
     @torch.inference_mode()
     def search(features: Tensor) -> list[list[int]]:

@@ -6,7 +6,6 @@ Run: make bench. The targets are twice the steps of the peer, and two thirds of 
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import peft
 import torch
-import transformers
+from peer import language_model
 from table import Row, alternate, product_speed, render
 from torch.nn import functional as F
 
@@ -68,20 +67,17 @@ def theirs(
 ) -> Callable[[], float]:
     """Build the same step of transformers + peft, under autocast, with a linear projector of the same
     size."""
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = transformers.AutoConfig.from_pretrained(DECODER)
-        configuration.save_pretrained(folder)
-        model = transformers.AutoModelForCausalLM.from_config(configuration)
-        model.load_state_dict(read_tensors(DECODER / "model.safetensors"), strict=False)
+    model = language_model(read_tensors(DECODER / "model.safetensors"))
+    width = model.config.hidden_size
     targets = [f"{site}_proj" for site in settings.targets]
     model = peft.get_peft_model(
-        model.float(),
+        model,
         peft.LoraConfig(
             r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=targets
         ),
     ).train()
     projector = torch.nn.Sequential(
-        torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, configuration.hidden_size)
+        torch.nn.LayerNorm(FEATURE_WIDTH), torch.nn.Linear(FEATURE_WIDTH, width)
     )
     parameters = [*(p for p in model.parameters() if p.requires_grad), *projector.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3)

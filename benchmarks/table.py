@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import pandas as pd
 import torch
 
+from vltune.pipeline.files import write_text
+
 OUT = Path("results/benchmarks.md")
 
 
@@ -92,7 +94,7 @@ def main() -> None:
         f"Written by `make bench` in {time.perf_counter() - start:.0f} s: {processor()}, "
         f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}."
     )
-    OUT.write_text(f"# Speed\n\n{note} More is better.\n\n{table}\n")
+    write_text(OUT, f"# Speed\n\n{note} More is better.\n\n{table}\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vltune.comparison import frames
 from vltune.comparison.choice import compared, values
-from vltune.comparison.claims import Claims
+from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect, read_result
 from vltune.pipeline.errors import InputError
@@ -53,9 +53,9 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
         )
 
 
-def read_claims(path: Path) -> Claims | None:
+def read_claims(path: Path) -> Claims:
     """Read the margins; results from elsewhere are compared without them where there is no params.yaml."""
-    return load(Claims, "claims", path) if path.is_file() else None
+    return load(Claims, "claims", path) if path.is_file() else NOTHING
 
 
 def read_results(results: list[str]) -> list[Run]:

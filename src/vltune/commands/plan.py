@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from vltune.commands.compare import read_claims
 from vltune.comparison import per_image, planning
 from vltune.comparison.choice import compared, values
-from vltune.comparison.compare import paired
+from vltune.comparison.compare import by_method, paired
 from vltune.comparison.planning import POWER, Decided, Spreads
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
@@ -149,7 +149,7 @@ def _measured(task: str | None, typed: Typed, root: Path) -> list[Plan]:
     runs, _ = collect(compared(params), chosen, values("seeds", int, params), root)
     claims, plans = read_claims(params), []
     for name in dict.fromkeys(run.task for run in runs):
-        margin = claims.margin(name, TASKS[name].main) if claims else None
+        margin = claims.margin(name, TASKS[name].main)
         trained = [run for run in runs if run.task == name and run.method != paths.START]
         plans.append(_plan(trained, typed, margin))
     return plans
@@ -158,10 +158,8 @@ def _measured(task: str | None, typed: Typed, root: Path) -> list[Plan]:
 def _plan(runs: list[Run], typed: Typed, margin: float | None) -> Plan:
     """Take from the runs of a task what is not typed."""
     task, main = runs[0].task, runs[0].spec.main
-    names = list(dict.fromkeys(run.method for run in runs))
-    by_image = paired({name: [run for run in runs if run.method == name] for name in names})
-    fewest = min(len(seeds) for seeds in by_image.values())
-    pilot = planning.spreads(per_image.metric(main, {name: by_image[name][:fewest] for name in names}))
+    by_image, fewest = per_image.equally_many(paired(by_method(runs)))
+    pilot = planning.spreads(per_image.metric(main, by_image))
     if fewest < 2 and typed.spread is None:
         raise InputError(
             f"{task}: the results have one seed of each method, which says nothing of the spread over seeds; "
@@ -174,7 +172,7 @@ def _plan(runs: list[Run], typed: Typed, margin: float | None) -> Plan:
     measured = [run.resources["train_seconds"] for run in runs if run.resources]
     seconds = typed.seconds if typed.seconds is not None else fmean(measured) if measured else None
     return Plan(
-        f"{task} ({main})", pilot, typed.methods or len(names),
+        f"{task} ({main})", pilot, typed.methods or len(by_image),
         typed.images or per_image.images(main, runs[0].result["per_image"]),
         margin if typed.margin is None else typed.margin, seconds, per_image.level(runs[0].settings),
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from itertools import combinations
+from math import comb
 from pathlib import Path
 
 import pandas as pd
 
 from vltune.commands import output, rating_files, rating_results, rating_sheet
+from vltune.comparison import per_image
 from vltune.comparison.choice import compared
 from vltune.comparison.sample_size import detectable, images_needed
-from vltune.metrics.bootstrap import DIGITS, Evaluate
+from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.params import choice_of, load
@@ -42,7 +43,7 @@ def make(out: Path, goal: Goal, methods: list[str], seed: int, root: Path) -> No
     settings = load(Evaluate, "evaluate", root / "params.yaml")
     names = methods or compared(root / "params.yaml")
     predictions = rating_sheet.read_all(list(dict.fromkeys(names)), seed, root)
-    level = round(1 - settings.confidence, DIGITS)
+    level = per_image.level(settings)
     images = count(goal, level, list(predictions), len(next(iter(predictions.values()))))
     rows = rating_sheet.draw(predictions, images, settings.seed)
     key = rating_sheet.make_key(rows, list(predictions), seed, root)
@@ -73,7 +74,7 @@ def count(goal: Goal, level: float, methods: list[str], available: int) -> int:
 
 def pairs(methods: list[str]) -> int:
     """Count the pairs of methods, and at least one."""
-    return max(1, len(list(combinations(methods, 2))))
+    return max(1, comb(len(methods), 2))
 
 
 def summary(out: Path, key: rating_sheet.Key, goal: Goal, level: float, images: int) -> str:
@@ -110,7 +111,7 @@ def score(files: list[Path], key_path: Path, form: str, root: Path) -> None:
     key = rating_sheet.read_key(key_path)
     answers = rating_files.read_answers(files, key)
     metrics, missing = rating_results.metric_scores(key, root)
-    results = rating_results.measure(key, answers, metrics, round(1 - settings.confidence, DIGITS))
+    results = rating_results.measure(key, answers, metrics, per_image.level(settings))
     sys.stdout.write("".join(f"{note}\n" for note in rating_results.notes(key, answers, results)))
     for title, table in rating_results.tables(results, settings.confidence).items():
         sys.stdout.write(f"\n{rendered(title, table, form)}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from dataclasses import dataclass
@@ -10,13 +9,13 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
 
 from vltune.commands.rating_sheet import HIGHEST, LOWEST, SCALES, Key
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import read_json, write_text
+from vltune.pipeline.files import write_text
+from vltune.report import gallery
+from vltune.report.template import render
 
 TEMPLATE = Path(__file__).with_name("rating_page.html")
 IMAGES = paths.RAW / "images/test"
@@ -40,13 +39,10 @@ def write_page(path: Path, key: Key, root: Path) -> None:
     Raises:
         InputError: an image is missing or cannot be read.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )
     groups = [(name, list(rows)) for name, rows in groupby(key.rows, key=lambda row: row.image)]
-    write_text(path, environment.get_template(TEMPLATE.name).render(
-        sheet=key.sheet, columns=COLUMNS, steps=range(LOWEST, HIGHEST + 1), licence=_licence(root),
+    write_text(path, render(
+        TEMPLATE, sheet=key.sheet, columns=COLUMNS, steps=range(LOWEST, HIGHEST + 1),
+        licence=gallery.licence(root),
         images=[(name, _embedded(root / IMAGES / name), rows) for name, rows in groups],
     ))
 
@@ -144,18 +140,6 @@ def _rater(path: Path, rows: list[dict[str, str]]) -> str:
 
 def _embedded(path: Path) -> str:
     try:
-        with Image.open(path) as image:
-            small = image.convert("RGB")
+        return gallery.embedded(path, SIDE, QUALITY)
     except OSError as error:
         raise InputError(f"{path}: cannot be read as an image: {error.strerror or error}") from None
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    small.save(content, "JPEG", quality=QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def _licence(root: Path) -> str:
-    """Give the source and licence of the images, which some licences ask for; empty if none is known."""
-    path = root / paths.RAW / "SOURCE.json"
-    source = read_json(path) if path.is_file() else {}
-    return "; ".join(str(source[name]) for name in ("source", "licence", "attribution") if source.get(name))

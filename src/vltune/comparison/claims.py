@@ -19,3 +19,6 @@ class Claims(Section):
     def margin(self, task: str, metric: str) -> float | None:
         """Give the margin of a metric of a task; metrics other than the main one have none."""
         return getattr(self, f"{task}_margin") if metric == TASKS[task].main else None
+
+
+NOTHING = Claims(caption_margin=None, vqa_margin=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vltune.comparison import per_image
-from vltune.comparison.claims import Claims
+from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.estimates import Estimate
 from vltune.comparison.per_image import PerImage, Verdicts
 from vltune.comparison.runs import SIZES, Run, Scored, mean
@@ -41,7 +41,7 @@ class Comparison:
         return self.methods[0]
 
 
-def compare(runs: list[Run], claims: Claims | None = None) -> list[Comparison]:
+def compare(runs: list[Run], claims: Claims = NOTHING) -> list[Comparison]:
     """Compare the runs of each task. The start takes no part
     in the pairs: every method begins from it, and it is none.
 
@@ -54,14 +54,11 @@ def compare(runs: list[Run], claims: Claims | None = None) -> list[Comparison]:
     ]
 
 
-def _compare(runs: list[Run], claims: Claims | None) -> Comparison:
+def _compare(runs: list[Run], claims: Claims) -> Comparison:
     check_same({f"{run.method} {run.task} {run.seed}": run.result["signature"] for run in runs})
     _check_images(runs)
     names = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
-    methods = {
-        method: [run for run in runs if run.method == method]
-        for method in dict.fromkeys(run.method for run in runs)
-    }
+    methods = by_method(runs)
     scores = {method: [run.result["per_image"] for run in seeds] for method, seeds in methods.items()}
     estimates = {name: per_image.estimates(name, scores, runs[0].settings) for name in names}
     compared = paired({method: seeds for method, seeds in methods.items() if method != paths.START})
@@ -71,9 +68,15 @@ def _compare(runs: list[Run], claims: Claims | None) -> Comparison:
             for method, seeds in methods.items()
         ],
         {name: per_image.images(name, runs[0].result["per_image"]) for name in names},
-        {name: per_image.verdicts(name, compared, runs[0].settings, _margin(claims, runs[0].task, name))
+        {name: per_image.verdicts(name, compared, runs[0].settings, claims.margin(runs[0].task, name))
          for name in names} if len(compared) > 1 else {},
     )
+
+
+def by_method(runs: list[Run]) -> dict[str, list[Run]]:
+    """Group runs by their methods, in the order of the runs."""
+    names = dict.fromkeys(run.method for run in runs)
+    return {name: [run for run in runs if run.method == name] for name in names}
 
 
 def paired(methods: dict[str, list[Run]]) -> dict[str, list[PerImage]]:
@@ -85,10 +88,6 @@ def paired(methods: dict[str, list[Run]]) -> dict[str, list[PerImage]]:
         method: [run.result["per_image"] for run in runs if run.seed in common or not common]
         for method, runs in methods.items()
     }
-
-
-def _margin(claims: Claims | None, task: str, metric: str) -> float | None:
-    return claims.margin(task, metric) if claims else None
 
 
 def _check_images(runs: list[Run]) -> None:

@@ -73,9 +73,16 @@ def verdicts(
 
     Source: see `significance.compare`.
     """
+    methods, number = equally_many(methods)
+    rows = significance.compare(metric(name, methods), level(settings), margin)
+    return Verdicts(rows, number, margin)
+
+
+def equally_many(methods: Mapping[str, Seeds]) -> tuple[dict[str, Seeds], int]:
+    """Keep as many seeds of each method, the first ones, as the method with the fewest has; give their number
+    too."""
     number = min(len(seeds) for seeds in methods.values())
-    built = metric(name, {method: seeds[:number] for method, seeds in methods.items()})
-    return Verdicts(significance.compare(built, level(settings), margin), number, margin)
+    return {method: seeds[:number] for method, seeds in methods.items()}, number
 
 
 def images(name: str, per_image: PerImage) -> int:

@@ -57,8 +57,7 @@ def spreads(metric: Metric) -> Spreads:
             f"expected a pilot of two methods and two images or more, got {methods} and {images}"
         )
     first, second = np.triu_indices(methods, 1)
-    by_pair = [variance.of_images(moved[a] - moved[b]) for a, b in zip(first, second, strict=True)]
-    total, shared = np.mean(by_pair, axis=0) * images
+    total, shared = np.mean(variance.of_pairs(moved, first, second), axis=1) * images
     over_seeds = variance.remainder(values).mean() - shared * seeds / images / 2 if seeds > 1 else np.nan
     return Spreads(*np.sqrt(np.maximum([over_seeds, total - shared, shared * seeds], 0)).tolist())
 

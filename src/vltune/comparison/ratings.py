@@ -21,7 +21,9 @@ import krippendorff
 import numpy as np
 from scipy import optimize, stats
 
-BETTER, WORSE, UNDECIDED, OF_PANEL = "better", "worse", "undecided", " (these raters)"
+from vltune.comparison.significance import BETTER, UNDECIDED, WORSE
+
+OF_PANEL = " (these raters)"  # behind a word that is about them alone
 SMALLEST_P = 1e-12  # below it a p-value is not resolved
 
 

@@ -72,8 +72,7 @@ def corpus(statistics: Mapping[str, np.ndarray], value: Callable[[np.ndarray], n
     """Build a metric of the corpus, from statistics {method:
     [seeds, images, columns]} whose sums `value` scores.
 
-    `value` takes sums [..., columns] and gives [...], as `meteor.from_statistics` and an order of
-    `bleu.from_statistics` do.
+    `value` takes sums [..., columns] and gives [...], as `meteor.value` and an order of `bleu.value` do.
 
     Raises:
         InputError: as `means`.

@@ -27,7 +27,7 @@ import numpy as np
 from vltune.comparison import studentized, variance
 from vltune.comparison.estimates import FEWEST_SEEDS, check_level
 from vltune.comparison.scores import Metric
-from vltune.comparison.variance import Images, Parts
+from vltune.comparison.variance import Parts
 from vltune.pipeline.errors import InputError
 
 FEWEST_IMAGES = 20  # below it the t distribution says little of scores that are skewed or only 0 and 1
@@ -57,6 +57,11 @@ class Row:
     p_adjusted: float
     verdict: str
     within_margin: bool
+
+    @property
+    def established(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
 
 
 def compare(metric: Metric, level: float, margin: float | None = None) -> list[Row]:
@@ -113,8 +118,7 @@ def _differences(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> n
 
 def _variance(values: np.ndarray, moved: np.ndarray, first: np.ndarray, second: np.ndarray) -> Parts:
     """Give the variance of each pair's difference, [pairs]: of images alone with fewer than three seeds."""
-    by_pair = [variance.of_images(moved[a] - moved[b]) for a, b in zip(first, second, strict=True)]
-    images = Images(*np.array(by_pair).T)
+    images = variance.of_pairs(moved, first, second)
     seeds, number = moved.shape[1:]
     if seeds < FEWEST_SEEDS:
         return variance.alone(images, number)

@@ -92,6 +92,12 @@ def of_images(moved: np.ndarray) -> Images:
     return Images((mean**2).sum() / (images * (images - 1)), shared / (images * (images - 1)))
 
 
+def of_pairs(moved: np.ndarray, first: np.ndarray, second: np.ndarray) -> Images:
+    """Give the same for the difference of each pair, [pairs], from influences [methods, seeds, images]."""
+    by_pair = [of_images(moved[a] - moved[b]) for a, b in zip(first, second, strict=True)]
+    return Images(*np.array(by_pair).T)
+
+
 def of_seeds(values: np.ndarray, first: np.ndarray, second: np.ndarray) -> Variance:
     """Give the variance over seeds of the difference of each pair, from values [methods, seeds]; [pairs].
 

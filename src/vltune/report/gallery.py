@@ -85,11 +85,16 @@ def thumbnail(path: Path, side: int = THUMBNAIL) -> str:
     """Give an image as a small JPEG in a data URL; empty if there is no such file."""
     if not path.is_file():
         return ""
+    return embedded(path, side, QUALITY)
+
+
+def embedded(path: Path, side: int, quality: int) -> str:
+    """Give an image as a JPEG of at most `side` pixels in a data URL; OSError if it cannot be read."""
     with Image.open(path) as image:
         small = image.convert("RGB")
-        small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
     content = io.BytesIO()
-    small.save(content, "JPEG", quality=QUALITY)
+    small.save(content, "JPEG", quality=quality)
     return address(content.getvalue(), "jpeg")
 
 
@@ -98,9 +103,9 @@ def address(content: bytes, format: str) -> str:
     return f"data:image/{format};base64,{base64.b64encode(content).decode()}"
 
 
-def licence() -> str:
+def licence(root: Path = Path()) -> str:
     """Give the source, licence and attribution of the images; empty if the data set has none."""
-    path = paths.RAW / "SOURCE.json"
+    path = root / paths.RAW / "SOURCE.json"
     source = read_json(path) if path.is_file() else {}
     return "; ".join(str(source[key]) for key in ("source", "licence", "attribution") if source.get(key))
 

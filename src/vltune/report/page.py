@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from vltune.comparison.compare import Comparison, Method
@@ -17,6 +16,7 @@ from vltune.comparison.runs import Run
 from vltune.pipeline.files import write_text
 from vltune.report import gallery
 from vltune.report.tables import percent
+from vltune.report.template import render
 from vltune.report.text import best_against_controls, in_words, meaning, note, pairs, shown, value
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -28,11 +28,8 @@ def write(
 ) -> None:
     """Write the page; `trials` are the summaries of the search,
     `charts` PNGs by the name that the template gives them."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )
-    content = environment.get_template(TEMPLATE.name).render(
+    content = render(
+        TEMPLATE,
         tasks=[
             _task(comparison, [run for run in runs if run.task == comparison.first.task])
             for comparison in comparisons

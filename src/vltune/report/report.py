@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vltune.comparison import frames
-from vltune.comparison.claims import Claims
+from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
@@ -19,7 +19,7 @@ METRICS, PLOTS = Path("metrics"), Path("plots")
 TRIALS = Path("results/search.csv")
 
 
-def report(methods: list[str], tasks: list[str], seeds: list[int], claims: Claims | None = None) -> list[str]:
+def report(methods: list[str], tasks: list[str], seeds: list[int], claims: Claims = NOTHING) -> list[str]:
     """Write the report of the runs that are there; without `claims` no difference is called equivalent.
 
     Only metrics/resources.csv holds timings; everything else repeats bit for bit.

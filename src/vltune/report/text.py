@@ -163,7 +163,7 @@ def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
 
 def word(row: Row) -> str:
     """Write the word, and beside an established difference whether it is within the margin."""
-    return row.verdict + (", within the margin" if row.within_margin and not row.low <= 0 <= row.high else "")
+    return row.verdict + (", within the margin" if row.established and row.within_margin else "")
 
 
 def difference(row: Row) -> str:
@@ -185,7 +185,7 @@ def in_words(comparison: Comparison, name: str) -> str:
         below = [worse for worse in names if (name_of_best, worse) in won]
         if below:
             clauses.append(f"{name_of_best} is better than {listed(below)}")
-    open_rows = [row for row in rows if row.low <= 0 <= row.high]
+    open_rows = [row for row in rows if not row.established]
     for title, chosen in (("equivalent", [row for row in open_rows if row.within_margin]),
                           ("undecided", [row for row in open_rows if not row.within_margin])):
         if chosen:
