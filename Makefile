@@ -43,9 +43,7 @@ verify: setup  ## Make everything again in a temporary clone of HEAD, and compar
 	PYTHONPATH=src python -m vltune.cli verify
 
 bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, captioning, and a comparison
-	python benchmarks/step.py
-	python benchmarks/features.py
-	python benchmarks/caption.py
+	python benchmarks/table.py
 	python benchmarks/comparison.py
 
 readme: setup  ## Copy the result table that the pipeline wrote into README.md
