@@ -121,7 +121,7 @@ def answers(
         [
             AnswerPrediction(
                 row["question_id"], row["image_id"], "", "", row["question_type"], row["answer_type"],
-                by_question[row["question_id"]], "", "", row["answers"],
+                by_question[row["question_id"]], None, None, row["answers"],
             )
             for row in known
         ],

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from vltune.methods.interface import LogUniform, Method, PeftForm, replace, uniform
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
+from vltune.model.operations import LowRankLinear
 from vltune.pipeline.errors import InputError
 
 SITES = {
@@ -40,6 +41,10 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [..., in] to [..., out]."""
+        if isinstance(self.dropout, nn.Identity):
+            weight, bias = self.base.weight.to(x.dtype), self.base.bias
+            bias = None if bias is None else bias.to(x.dtype)
+            return LowRankLinear.apply(x, weight, bias, self.a, self.b, self.scale)
         low = F.linear(self.dropout(x), self.a.to(x.dtype))  # [..., r]
         return self.base(x) + F.linear(low, (self.scale * self.b).to(x.dtype))
 

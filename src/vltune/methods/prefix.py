@@ -30,6 +30,7 @@ class KeyValuePrefix(nn.Module):
         """Start small and random: `scale` is the standard deviation."""
         super().__init__()
         shape = (kv_heads, length, head_dim)
+        self.length = length
         self.keys = nn.Parameter(scale * torch.randn(shape, generator=generator))
         self.values = nn.Parameter(scale * torch.randn(shape, generator=generator))
 
@@ -37,13 +38,11 @@ class KeyValuePrefix(nn.Module):
         """Give keys and values, both [g, p, e]."""
         return self.keys, self.values
 
-    def forward(self, keys: Tensor, values: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Put the prefix in front of keys and values [b, g, s,
-        e], and zeros (all may look) in front of the bias."""
+    def forward(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Put the prefix in front of keys and values [b, g, s, e]."""
         b = len(keys)
         first, second = (part.to(keys.dtype).expand(b, -1, -1, -1) for part in self.pair())  # [b, g, p, e]
-        bias = F.pad(bias, (first.shape[2], 0))  # [b, 1, t, p + s]
-        return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2), bias
+        return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2)
 
 
 class ReparametrizedPrefix(KeyValuePrefix):
@@ -54,6 +53,7 @@ class ReparametrizedPrefix(KeyValuePrefix):
     ) -> None:
         """Start with a random embedding and random weights."""
         nn.Module.__init__(self)
+        self.length = length
         self.shape = (length, 2, kv_heads, head_dim)
         self.embedding = nn.Parameter(torch.randn(length, hidden, generator=generator))
         self.inner = uniform(hidden, hidden, generator)

@@ -52,7 +52,7 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
     """Check the texts of answers and give them in the order of
     image and question ids, which pairs the draws of all runs.
 
-    An empty answer of the model is allowed.
+    An empty answer of the model is allowed, and so is a control that was not asked (None).
 
     Raises:
         InputError: an answer is no text, people's answers are missing,
@@ -61,7 +61,8 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
     for i, row in enumerate(rows):
         where = f"{path}: row {i} (question {row.question_id!r})"
         for name in ("question", "question_type", "answer", *BLIND):
-            if not isinstance(getattr(row, name), str):
+            optional = name in BLIND and getattr(row, name) is None
+            if not optional and not isinstance(getattr(row, name), str):
                 raise InputError(f"{where}: {name} must be text, found {getattr(row, name)!r}")
         if row.answer_type not in ANSWER_TYPES:
             raise InputError(
@@ -81,31 +82,34 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
 def score(
     rows: list[AnswerPrediction], known: list[Question], settings: Evaluate
 ) -> tuple[dict[str, Any], dict[str, list]]:
-    """Score the model and the controls on the same questions
-    with the same draws; `known` are the training questions.
+    """Score the model on all questions, and each control on those that it answers, with the same draws of
+    images; `known` are the training questions.
 
     Returns: metrics, question types and both for each control; scores per image.
     """
     images = list(dict.fromkeys(row.image_id for row in rows))
     counts = bootstrap.draws(len(images), settings.bootstrap_samples, settings.seed)
     index_of = {name: i for i, name in enumerate(images)}
-    image = np.array([index_of[row.image_id] for row in rows])
     common = most_frequent(known)
     answers_of = {
         "": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
         MOST_FREQUENT: [common[row.question_type] for row in rows],
     }
-    right = {
-        name: np.array([accuracy(answer, row.answers) for answer, row in zip(answers, rows, strict=True)])
-        for name, answers in answers_of.items()
-    }
-    scored = {
-        name: intervals(rows, image, scores, counts, settings.confidence) for name, scores in right.items()
-    }
+    scored, per_image = {}, {}
+    for name, answers in answers_of.items():
+        asked = [(row, answer) for row, answer in zip(rows, answers, strict=True) if answer is not None]
+        if not asked:
+            continue
+        answered = [row for row, _ in asked]
+        image = np.array([index_of[row.image_id] for row in answered])
+        right = np.array([accuracy(answer, row.answers) for row, answer in asked])
+        scored[name] = intervals(answered, image, right, counts, settings.confidence)
+        if not name:
+            per_image = {"images": images, **sums(rows, image, right)}
     return {
         **scored[""], "controls": {name: scored[name]["metrics"] for name in scored if name},
         "control_question_types": {name: scored[name]["question_types"] for name in scored if name},
-    }, {"images": images, **sums(rows, image, right[""])}
+    }, per_image
 
 
 def sums(rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vltune.model.operations import Attend, Rotate
+
 
 class Linear(nn.Linear):
     """A linear layer that computes in the precision of its
@@ -25,15 +27,20 @@ class Linear(nn.Linear):
 
 
 class NoPrefix(nn.Module):
-    """The off state of the key/value prefix site: keys, values and bias pass unchanged."""
+    """The off state of the key/value prefix site: keys and values pass unchanged."""
 
-    def forward(self, keys: Tensor, values: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the three as they came."""
-        return keys, values, bias
+    length = 0
+
+    def forward(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both as they came."""
+        return keys, values
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, one pair of tensors [b, g, capacity, e] a layer."""
+    """Keys and values of the tokens seen so far, one pair of tensors [b, g, capacity, e] a layer.
+
+    A prefix in front of the first token is stored with it, once; it does not count in `length`.
+    """
 
     def __init__(self, capacity: int) -> None:
         """Make an empty cache for up to `capacity` tokens."""
@@ -41,14 +48,20 @@ class Cache:
         self.length = 0
         self.layers: list[tuple[Tensor, Tensor]] = []
 
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append [b, g, t, e] to a layer and return all that it holds, [b, g, s, e]."""
+    def extend(self, layer: int, keys: Tensor, values: Tensor, prefix: int = 0) -> tuple[Tensor, Tensor]:
+        """Append [b, g, t, e] to a layer and return all that it holds, [b, g, prefix + s, e].
+
+        Args: prefix, the number of prefix positions of the layer; the first keys and values begin with them.
+        """
         if layer == len(self.layers):
-            shape = (*keys.shape[:2], self.capacity, keys.shape[-1])
+            shape = (*keys.shape[:2], prefix + self.capacity, keys.shape[-1])
             self.layers.append((keys.new_empty(shape), values.new_empty(shape)))
-        end = self.length + keys.shape[2]
+            start = 0
+        else:
+            start = prefix + self.length
+        end = start + keys.shape[2]
         for store, new in zip(self.layers[layer], (keys, values), strict=True):
-            store[:, :, self.length:end] = new
+            store[:, :, start:end] = new
         stored_keys, stored_values = self.layers[layer]
         return stored_keys[:, :, :end], stored_values[:, :, :end]
 
@@ -61,10 +74,12 @@ class Cache:
         other = Cache(capacity)
         other.length = self.length
         for stores in self.layers:
-            new = [store.new_empty((len(rows), store.shape[1], capacity, store.shape[3])) for store in stores]
+            size = stores[0].shape[2] - self.capacity  # of the prefix
+            new = [store.new_empty((len(rows), store.shape[1], size + capacity, store.shape[3]))
+                   for store in stores]
             for target, store in zip(new, stores, strict=True):
                 # what lies behind is not written yet
-                target[:, :, :self.length] = store[rows, :, :self.length]
+                target[:, :, :size + self.length] = store[rows, :, :size + self.length]
             other.layers.append((new[0], new[1]))
         return other
 
@@ -72,7 +87,7 @@ class Cache:
 def rotation(positions: Tensor, head_dim: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Cosines and sines [b, 1, t, e] for positions [b, t], in the half-split form.
 
-    The sines of the first half are negative, so that rotating is x * cos + swapped(x) * sin.
+    The sines of the first half are negative, so that `operations.Rotate` is x * cos + swapped(x) * sin.
 
     Source: Su et al. 2021, RoFormer, equation 34, in the half-split layout of Llama's published code.
     """
@@ -80,11 +95,6 @@ def rotation(positions: Tensor, head_dim: int, base: float, dtype: torch.dtype) 
     angles = positions[:, None, :, None].float() * base ** (-half / head_dim)  # [b, 1, t, e/2]
     cos, sin = angles.cos(), angles.sin()
     return torch.cat((cos, cos), dim=-1).to(dtype), torch.cat((-sin, sin), dim=-1).to(dtype)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate queries or keys [b, h, t, e] to their positions."""
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
 
 
 class Attention(nn.Module):
@@ -117,10 +127,13 @@ class Attention(nn.Module):
         k = self.k(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)  # [b, g, t, e]
         v = self.v(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)
         if rope is not None:
-            q, k = rotate(q, *rope), rotate(k, *rope)
+            q, k = Rotate.apply(q, *rope), Rotate.apply(k, *rope)
+        if cache is None or not cache.length:
+            k, v = self.prefix(k, v)
         if cache is not None:
-            k, v = cache.extend(layer, k, v)
-        k, v, bias = self.prefix(k, v, bias)
+            k, v = cache.extend(layer, k, v, self.prefix.length)
+        if self.prefix.length:
+            bias = F.pad(bias, (self.prefix.length, 0))  # [b, 1, t, p + s], all may look at the prefix
         return self.o(attend(q, k, v, bias).transpose(1, 2).reshape(b, t, -1))
 
 
@@ -131,11 +144,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     of torch's fused kernel is seven times slower there for rows as short as
     captions are (benchmarks/step.py). Both paths compute the same (a test).
     """
-    b, h, t, e = q.shape
-    g = k.shape[1]
-    if q.device.type != "cpu" or not (q.requires_grad or k.requires_grad):
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=h != g)
-    stacked = q.reshape(b, g, h // g * t, e)  # the heads of a group, one below the other
-    scores = (stacked @ k.transpose(-1, -2)).view(b, g, h // g, t, -1) * e**-0.5
-    scores = scores + bias[:, :, None]  # [b, g, h/g, t, s]
-    return (scores.softmax(-1).view(b, g, h // g * t, -1) @ v).view(b, h, t, e)
+    if q.device.type == "cpu" and (q.requires_grad or k.requires_grad):
+        return Attend.apply(q, k, v, bias)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=q.shape[1] != k.shape[1])

@@ -37,7 +37,7 @@ class AnswerPrediction:
     """A predicted answer with its question and the reference answers.
 
     `other_image` and `mean_image` are the answers of the blind controls: predicted from the features of
-    another image, and from the mean features of all images.
+    another image, and from the mean features of all images; None where the controls were not asked.
     """
 
     question_id: int
@@ -47,8 +47,8 @@ class AnswerPrediction:
     question_type: str
     answer_type: str
     answer: str
-    other_image: str
-    mean_image: str
+    other_image: str | None
+    mean_image: str | None
     answers: list[str]
 
 

@@ -13,6 +13,7 @@ from vltune.model.attention import Cache
 from vltune.model.decoder import Decoder
 
 NEVER = float("-inf")
+PORTION = 16  # rows of logits that are normalised together
 
 
 @torch.inference_mode()
@@ -42,7 +43,7 @@ def generate(
     hidden = hidden.repeat_interleave(beams, 0)
     search = _Search(b, beams, end, length_penalty, max_new_tokens, x.device)
     while True:
-        rows = search.extend(decoder.logits(hidden).float().log_softmax(-1))
+        rows = search.extend(decoder.logits(hidden))
         if rows is None:
             return search.best()
         if beams > 1 or len(rows) < len(valid):
@@ -73,6 +74,18 @@ def _prompt_mask(valid: Tensor) -> Tensor:
     return (causal & valid[:, None, :] | itself)[:, None]
 
 
+def _most_likely(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Give the log-probabilities and the ids of the most likely tokens, both [b, count], from logits [b, v].
+
+    Rows are taken a few at a time, so that their float32 copies stay in the processor's cache.
+    """
+    parts = []
+    for part in logits.split(PORTION):
+        values, tokens = part.topk(min(count, part.shape[1]), dim=1)
+        parts.append((values.float() - part.float().logsumexp(1, keepdim=True), tokens))
+    return torch.cat([values for values, _ in parts]), torch.cat([tokens for _, tokens in parts])
+
+
 class _Search:
     """State of a beam search: n running hypotheses of each open input, the best finished one of each."""
 
@@ -87,18 +100,20 @@ class _Search:
         self.scores = torch.tensor(first, device=device).repeat(inputs, 1)  # [r, n]
         self.finished: list[tuple[float, list[int]]] = [(NEVER, [])] * inputs
 
-    def extend(self, log_probabilities: Tensor) -> Tensor | None:
+    def extend(self, logits: Tensor) -> Tensor | None:
         """Extend every running hypothesis by one token, and remove the inputs that are then finished.
 
-        Args: log_probabilities [r * n, v] of the next token.
+        Args: logits [r * n, v] of the next token.
         Returns: the row that each new hypothesis extends, int64 [r' * n]; None when the search has ended.
         """
         length = self.tokens.shape[1] + 1
-        r, vocabulary = len(self.running), log_probabilities.shape[-1]
-        totals = self.scores[..., None] + log_probabilities.view(r, self.n, vocabulary)
-        best, index = totals.flatten(1).topk(self.n + self.n, dim=1)  # 2n: at most n of them can be ends
-        first_row = self.n * torch.arange(r, device=index.device)[:, None]
-        token, row = index % vocabulary, index // vocabulary + first_row
+        r = len(self.running)
+        likely, tokens = _most_likely(logits, 2 * self.n)  # [r * n, 2n]: more of a hypothesis is never taken
+        choices = likely.shape[1]  # fewer, where the vocabulary is smaller
+        totals = self.scores[..., None] + likely.view(r, self.n, choices)
+        best, index = totals.flatten(1).topk(2 * self.n, dim=1)  # at most n of them can be ends
+        row = index // choices + self.n * torch.arange(r, device=index.device)[:, None]
+        token = tokens.view(r, -1).gather(1, index)
         ended = token == self.end
         finished = ended & (best > NEVER)
         finished[:, self.n:] = False  # an end token counts only among the n best continuations

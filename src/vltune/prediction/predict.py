@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -22,6 +21,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
 from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions
+from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Prediction, read_captions, write_predictions
 from vltune.prediction.answer import answer, rank
 from vltune.prediction.generate import generate
@@ -48,6 +48,23 @@ class Predict(Section):
 Answerer = Callable[[VisionLanguageModel, torch.Tensor, Sequence[Sequence[str]], Tokenizer], list[list[str]]]
 
 
+# Questions that the blind controls answer: the 95 % interval of an accuracy of 1/4, about theirs, then has a
+# half-width of 1.96 * sqrt(0.25 * 0.75 / 1200) = 2.45 points.
+CONTROL_QUESTIONS = 1200
+
+
+class Run(NamedTuple):
+    """Which run predicts."""
+
+    method: str
+    task: str
+    seed: int
+
+    def __str__(self) -> str:
+        """Name the run in a progress bar."""
+        return f"{self.method} {self.task} seed {self.seed}"
+
+
 def predict(method: str, task: str, seed: int, settings: Predict) -> None:
     """Caption the test images, or answer the questions about them, and write the predictions of a run."""
     deterministic()
@@ -55,64 +72,70 @@ def predict(method: str, task: str, seed: int, settings: Predict) -> None:
     features = Features(FEATURES, "test")
     base, dtype = checkpoint.base_of(DECODER, features.signature), choose_dtype(settings.precision, device)
     vlm = checkpoint.load(paths.checkpoint(method, task, seed), DECODER, base, dtype).to(device)
-    name, file = f"{method} {task} seed {seed}", paths.predictions(method, task, seed)
-    PREDICTORS[task](vlm, features, settings, name, file)
+    PREDICTORS[task](vlm, features, settings, Run(method, task, seed))
 
 
-def _write_captions(
-    vlm: VisionLanguageModel, features: Features, settings: Predict, name: str, file: Path
-) -> None:
+def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
     captions = read_captions(paths.captions("test"))
     references = captions.by_image()
     images = [image for image in captions.images if image.id in features.row]
     texts: list[str] = []
     tokenizer = Tokenizer(DECODER)
-    for start in tqdm(range(0, len(images), settings.batch_size), name, unit="batch"):
+    for start in tqdm(range(0, len(images), settings.batch_size), str(run), unit="batch"):
         ids = [image.id for image in images[start:start + settings.batch_size]]
         texts += caption(vlm, _take(vlm, features, ids), tokenizer, settings.beams, settings.length_penalty,
                          settings.max_new_tokens)
     rows = zip(images, texts, strict=True)
-    write_predictions(file, [
+    write_predictions(paths.predictions(*run), [
         Prediction(image.id, image.file_name, text, references[image.id]) for image, text in rows])
 
 
-def _write_answers(
-    vlm: VisionLanguageModel, features: Features, settings: Predict, name: str, file: Path
-) -> None:
-    """Answer every question with its image, and in two blind controls: another image, and the mean image."""
+def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
+    """Answer every question with its image, and a sample of them in two blind controls: with the features of
+    another image, and with the mean features of all images.
+    """
     files = {image.id: image.file_name for image in read_captions(paths.captions("test")).images}
-    groups: dict[int | str, list[Question]] = {}
-    for question in questions_of("test"):
-        if question.image_id in features.row:
-            groups.setdefault(question.image_id, []).append(question)
-    ids, tokenizer = list(groups), Tokenizer(DECODER)
-    predict_answers = _answerer(settings)
+    questions = [question for question in questions_of("test") if question.image_id in features.row]
+    sample = control_sample(questions)
+    predict_answers, tokenizer = _answerer(settings), Tokenizer(DECODER)
+    controls = [question for question in questions if question.id in sample]
+    ids = list(dict.fromkeys(question.image_id for question in questions))
     half = len(ids) // 2
-    others = dict(zip(ids, ids[half:] + ids[:half], strict=True))  # each image is another one's control once
+    other = dict(zip(ids[half:] + ids[:half], ids, strict=True))  # the image that an image's control shows
+    asked: dict[int | str, list[Question]] = {image_id: [] for image_id in ids}
+    for question in questions:
+        asked[question.image_id].append(question)
+    for question in controls:
+        asked[other[question.image_id]].append(question)
     answers: dict[tuple[int | str, int], str] = {}  # by image and question
-    for start in tqdm(range(0, len(ids), settings.batch_size), name, unit="batch"):
+    for start in tqdm(range(0, len(ids), settings.batch_size), str(run), unit="batch"):
         batch = ids[start:start + settings.batch_size]
-        questions = [[*groups[image_id], *groups[others[image_id]]] for image_id in batch]
-        texts = predict_answers(vlm, _take(vlm, features, batch), _texts_of(questions), tokenizer)
-        for image_id, group, group_texts in zip(batch, questions, texts, strict=True):
-            for question, text in zip(group, group_texts, strict=True):
+        texts = predict_answers(
+            vlm, _take(vlm, features, batch), [_texts_of(asked[image_id]) for image_id in batch], tokenizer)
+        for image_id, group_texts in zip(batch, texts, strict=True):
+            for question, text in zip(asked[image_id], group_texts, strict=True):
                 answers[image_id, question.id] = text
-    control = {other: image_id for image_id, other in others.items()}
-    rows = [question for group in groups.values() for question in group]
-    unique = sorted({question.question for question in rows})
+    unique = sorted(set(_texts_of(controls)))
     mean = torch.from_numpy(features.take(ids).mean(0, dtype="float32"))
     mean = mean.to(vlm.decoder.embedding.weight.device)
     blind = dict(zip(unique, predict_answers(vlm, mean[None], [unique], tokenizer)[0], strict=True))
-    write_answer_predictions(file, [
+    write_answer_predictions(paths.predictions(*run), [
         AnswerPrediction(
             row.id, row.image_id, files[row.image_id], row.question, row.question_type, row.answer_type,
-            answers[row.image_id, row.id], answers[control[row.image_id], row.id], blind[row.question],
-            row.answers)
-        for row in rows])
+            answers[row.image_id, row.id], answers.get((other[row.image_id], row.id)),
+            blind[row.question] if row.id in sample else None, row.answers)
+        for row in questions])
 
 
-def _texts_of(groups: list[list[Question]]) -> list[list[str]]:
-    return [[question.question for question in group] for group in groups]
+def control_sample(questions: Sequence[Question]) -> set[int]:
+    """Draw the questions of the controls, by id: the same for every run on these questions."""
+    ids = [question.id for question in questions]
+    rng = python_generator(0, "questions of the controls")
+    return set(rng.sample(ids, min(CONTROL_QUESTIONS, len(ids))))
+
+
+def _texts_of(questions: list[Question]) -> list[str]:
+    return [question.question for question in questions]
 
 
 PREDICTORS = {"caption": _write_captions, "vqa": _write_answers}  # by task

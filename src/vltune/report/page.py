@@ -87,9 +87,10 @@ def _types(methods: list[Method]) -> Markup | None:
     for name, first in methods[0].result["question_types"].items():
         row = {"question type": name, "questions": f"{first['questions']:,}"}
         for method in methods:
-            blind = method.result["control_question_types"][task.blind[0].name][name]["value"]
+            blind = method.result["control_question_types"][task.blind[0].name].get(name)
             row[method.method] = _cell(
-                f"{method.result['question_types'][name]['value']:.3f}", f"blind {blind:.3f}"
+                f"{method.result['question_types'][name]['value']:.3f}",
+                f"blind {blind['value']:.3f}" if blind else "blind: not asked",
             )
         common = methods[0].result["control_question_types"][task.baseline.name][name]["value"]
         rows.append(row | {task.baseline.label: f"{common:.3f}"})

@@ -262,6 +262,20 @@ def test_rows_come_in_the_order_of_ids_so_that_draws_are_paired() -> None:
     )
 
 
+def test_a_control_is_scored_on_the_questions_that_it_answers() -> None:
+    left_out = {"other_image": None, "mean_image": None}
+    part = [replace(row, **left_out) if row.question_id in (1, 4) else row for row in ROWS]
+    asked = [row for row in ROWS if row.question_id not in (1, 4)]
+    scores, alone = (vqa.score(rows, KNOWN, SETTINGS)[0] for rows in (part, asked))
+    whole, per_image = vqa.score(ROWS, KNOWN, SETTINGS)
+    assert vqa.score(vqa.checked(Path("p.json"), part), KNOWN, SETTINGS)[1] == per_image
+    assert scores["metrics"] == whole["metrics"]
+    for name in vqa.BLIND:
+        assert values(scores["controls"][name]) == values(alone["controls"][name])
+    none = vqa.score([replace(row, **left_out) for row in ROWS], KNOWN, SETTINGS)[0]
+    assert list(none["controls"]) == [vqa.MOST_FREQUENT]
+
+
 @pytest.mark.parametrize(("changed", "message"), [
     ({"answer": None}, r"p\.json: row 1 \(question 2\): answer must be text, found None"),
     ({"other_image": 3}, "row 1 .*: other_image must be text, found 3"),

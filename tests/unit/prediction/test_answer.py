@@ -3,8 +3,10 @@ one row."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -106,9 +108,11 @@ def test_no_question_gives_no_answer(
     assert answer.answer(vlm, features, [[], [], []], tokenizer, 5) == [[], [], []]
 
 
-def test_blind_answers_are_about_another_image_and_about_the_mean(
+@pytest.fixture
+def answered(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Callable[[str], list[dict[str, Any]]]:
+    """Rows of the predictions file of a method whose answer to any question is the mean of what it sees."""
     monkeypatch.chdir(tmp_path)
     trainable.make(tiny)
     trainable.write_split("test", 5)
@@ -123,8 +127,18 @@ def test_blind_answers_are_about_another_image_and_about_the_mean(
     monkeypatch.setattr(predict, "_answerer", lambda _: tell_what_is_seen)
     features = Features(paths.FEATURES, "test")
     vlm = SimpleNamespace(decoder=SimpleNamespace(embedding=SimpleNamespace(weight=torch.zeros(1))))
-    predict._write_answers(vlm, features, SimpleNamespace(batch_size=2), "run", Path("said.json"))
-    rows = read_json(Path("said.json"))
+
+    def rows_of(method: str) -> list[dict[str, Any]]:
+        predict._write_answers(vlm, features, SimpleNamespace(batch_size=2), predict.Run(method, "vqa", 0))
+        return read_json(paths.predictions(method, "vqa", 0))
+
+    return rows_of
+
+
+def test_blind_answers_are_about_another_image_and_about_the_mean(
+    answered: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    rows, features = answered("lora"), Features(paths.FEATURES, "test")
     means = {i: f"{features.take([i]).astype('float32').mean():.3f}" for i in range(5)}
     assert [row["answer"] for row in rows] == [means[row["image_id"]] for row in rows]
     others = [next(i for i, mean in means.items() if mean == row["other_image"]) for row in rows]
@@ -133,3 +147,20 @@ def test_blind_answers_are_about_another_image_and_about_the_mean(
     assert {row["mean_image"] for row in rows} == {
         f"{features.take(range(5)).mean(0, dtype='float32').mean():.3f}"
     }
+
+
+def test_controls_of_all_runs_answer_one_sample_of_the_questions(
+    answered: Callable[[str], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = answered("lora")
+    monkeypatch.setattr(predict, "CONTROL_QUESTIONS", 3)
+    rows, another = answered("lora"), answered("full")
+    controlled = [row["question_id"] for row in rows if row["other_image"] is not None]
+    assert len(rows) == 5
+    assert len(controlled) == 3
+    assert rows == another
+    for row, other in zip(rows, whole, strict=True):
+        assert row["answer"] == other["answer"]
+        seen = row["question_id"] in controlled
+        assert row["other_image"] == (other["other_image"] if seen else None)
+        assert row["mean_image"] == (other["mean_image"] if seen else None)
