@@ -218,3 +218,18 @@ def write_questions_run(
         ],
     )
     write_training("vqa", method, seed, seconds)
+
+
+def write_attention(method: str, seed: int = 0, drops: dict[str, np.ndarray] | None = None) -> None:
+    """The attention on 40 images, as `predict` leaves it: two tokens on a grid of four cells and two tags, by
+    default with higher drops for what has higher weights."""
+    names = ("random", "attention_highest", "attention_lowest", "attention_elsewhere", "gradient_highest",
+             "gradient_lowest")
+    rng = np.random.default_rng(seed)
+    made = drops or {name: rng.normal("highest" in name, 0.5, 40) for name in names}
+    write_json(paths.predictions(method, "caption", seed).with_suffix(".attention.json"), {
+        "settings": {}, "cells": 4, "tags": 2, "sink": True, "images": [{
+            "image_id": i, "file_name": f"{i:04}.png", "question": "", "text": "a tent",
+            "tokens": ["a", "tent"], "weights": ["0.5 0.02 0.01 0.1 0.05 0.03", "0.4 0.03 0.2 0.01 0.1 0.02"],
+            "checked": [1], "drops": {name: float(values[i]) for name, values in made.items()}}
+            for i in range(40)]})

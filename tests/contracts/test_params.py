@@ -13,6 +13,7 @@ from contracts.graph import ROOT
 from vltune.methods import interface
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check, choice, load, read
+from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
 from vltune.preprocessing.extract import Preprocess
 from vltune.training.align import Align
@@ -38,7 +39,7 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"),
     (Budget, "budget"),
-                                           (Predict, "predict"),
+                                           (Predict, "predict"), (Attention, "attention"),
                                            *((interface.method(name), name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
     assert set(read(PARAMS)[name]) == set(load(kind, name, PARAMS).model_dump())

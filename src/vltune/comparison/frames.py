@@ -87,6 +87,19 @@ VERDICTS = [
     Column("within_margin", TEXT, "", "whether the interval lies within it: yes or no"),
     Column("about", TEXT, "", "methods, or runs: these trained models alone"), *COUNTS,
 ]
+# A row for each run's task and method, attribution, and what it is compared with: metrics/attention.csv.
+ATTENTION = [
+    Column("task", TEXT, "", "caption or vqa"), Column("method", TEXT, "", "what was trained"),
+    Column("attribution", TEXT, "", "attention or gradient (times input)"),
+    Column("against", TEXT, "", "image tokens masked for comparison: random ones, the lowest ranked, or "
+           "those that attention in another image ranks highest (elsewhere)"),
+    Column("highest", REAL, "nats", "mean drop of a token's log-probability without the highest ranked"),
+    Column("other", REAL, "nats", "mean drop without those of the comparison"),
+    Column("difference", REAL, "nats", "highest minus other"),
+    Column("low", REAL, "nats", "low end of the interval of the difference over images"),
+    Column("high", REAL, "nats", "high end of the interval"),
+    Column("verdict", TEXT, "", "more or less, if the interval is without 0, else not shown"), *COUNTS,
+]
 # A row for each metric and method, then one for each pair: `vltune compare --format csv`.
 BOTH = [*METHODS[:2], *VERDICTS[2:4], *METHODS[3:5], *VERDICTS[4:]]
 # A row for each step: plots/curves/METHOD/TASK-SEED.tsv.

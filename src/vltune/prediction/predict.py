@@ -24,6 +24,7 @@ from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_p
 from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Prediction, read_captions, write_predictions
 from vltune.prediction.answer import answer, rank
+from vltune.prediction.explain import Attention, explain
 from vltune.prediction.generate import generate
 
 
@@ -65,14 +66,19 @@ class Run(NamedTuple):
         return f"{self.method} {self.task} seed {self.seed}"
 
 
-def predict(method: str, task: str, seed: int, settings: Predict) -> None:
-    """Caption the test images, or answer the questions about them, and write the predictions of a run."""
+def predict(method: str, task: str, seed: int, settings: Predict, explained: Attention) -> None:
+    """Caption the test images, or answer the questions about them; write the predictions of a run, and the
+    attention of a method on some of the images.
+    """
     deterministic()
     device = choose_device()
     features = Features(FEATURES, "test")
     base, dtype = checkpoint.base_of(DECODER, features.signature), choose_dtype(settings.precision, device)
     vlm = checkpoint.load(paths.checkpoint(method, task, seed), DECODER, base, dtype).to(device)
-    PREDICTORS[task](vlm, features, settings, Run(method, task, seed))
+    run = Run(method, task, seed)
+    PREDICTORS[task](vlm, features, settings, run)
+    if method != paths.START:
+        explain(vlm, features, Tokenizer(DECODER), run, explained)
 
 
 def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:

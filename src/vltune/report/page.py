@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.runs import Run
 from vltune.pipeline.files import write_text
-from vltune.report import gallery
+from vltune.report import faithfulness, gallery
 from vltune.report.tables import percent
 from vltune.report.template import render
 from vltune.report.text import best_against_controls, in_words, meaning, note, pairs, shown, value
@@ -24,9 +24,9 @@ TEMPLATE = Path(__file__).with_name("page.html")
 
 def write(
     path: Path, runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]],
-    missing: list[str], charts: dict[str, Path],
+    missing: list[str], attention: list[dict[str, Any]], charts: dict[str, Path],
 ) -> None:
-    """Write the page; `trials` are the summaries of the search,
+    """Write the page; `trials` are the summaries of the search, `attention` the rows of its check,
     `charts` PNGs by the name that the template gives them."""
     content = render(
         TEMPLATE,
@@ -35,6 +35,7 @@ def write(
             for comparison in comparisons
         ],
         tuning=_tuning(trials) if trials else None,
+        attention=_attention(attention) if attention else None,
         missing=missing,
         charts={name: gallery.address(chart.read_bytes(), "png") for name, chart in charts.items()},
         licence=gallery.licence(),
@@ -126,6 +127,11 @@ def _tuning(trials: list[dict[str, Any]]) -> Markup:
                "best values": _cell(best, f"trial {trial['trial']}, {trial['steps']} steps")}
         rows.append(row | {f"best of {k}": f"{loss:.3f}" for k, loss in enumerate(trial["best_of_k"], 1)})
     return _html(rows)
+
+
+def _attention(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    lines = [{name: _cell(*cell) for name, cell in line.items()} for line in faithfulness.table(rows)]
+    return {"table": _html(lines), "verdict": faithfulness.sentences(rows)}
 
 
 def _html(rows: list[dict[str, Any]] | pd.DataFrame) -> Markup:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vltune.comparison import frames
+from vltune.comparison import attention, frames
 from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
 from vltune.comparison.trials import read_trials, summaries
 from vltune.pipeline.files import write_json, write_table, write_text
+from vltune.report import attention as pictures
 from vltune.report import charts, page, readme, tables
 from vltune.report.text import markdown
 
@@ -38,7 +39,12 @@ def report(methods: list[str], tasks: list[str], seeds: list[int], claims: Claim
     write_text(METRICS / "comparison.md", markdown(comparisons, missing))
     write_text(readme.BLOCK, readme.block(comparisons))
     trials = summaries(read_trials(TRIALS))
-    page.write(PLOTS / "report.html", runs, comparisons, trials, missing, _plots(runs, comparisons, trials))
+    explained = attention.collect(runs)
+    checked = attention.faithfulness(explained)
+    write_table(METRICS / "attention.csv", frames.frame(frames.ATTENTION, checked))
+    drawn = _plots(runs, comparisons, trials) | {"attention": PLOTS / "attention.png"}
+    pictures.examples(drawn["attention"], [item for item in explained if item.run.task == tasks[0]])
+    page.write(PLOTS / "report.html", runs, comparisons, trials, missing, checked, drawn)
     return missing
 
 
