@@ -27,7 +27,8 @@ HERE = Path()
 @app.command()
 def caption(
     image_or_folder: options.ImageOrFolder, out: options.Out = None, *, method: options.Method,
-    seed: options.Seed = 0, beams: options.Beams = None, root: options.Root = HERE,
+    seed: options.Seed = 0, beams: options.Beams = None, attention: options.AttentionPicture = None,
+    root: options.Root = HERE,
 ) -> None:
     """Caption an image or a folder of images.
 
@@ -38,10 +39,11 @@ def caption(
     Examples:
       vltune caption photo.jpg --method lora
       vltune caption photos captions.json --method lora --beams 5
+      vltune caption photo.jpg --method lora --attention attention.png
     """
     def work() -> None:
         from vltune.commands.caption import main
-        main(image_or_folder, out, method, seed, beams, root)
+        main(image_or_folder, out, method, seed, beams, root, attention)
     run(work)
 
 

@@ -145,6 +145,7 @@ class Model:
                 the repository, or the number of beams is out of range.
         """
         folder = find(root, method, task, seed)
+        self.root = root
         self.preprocess_settings = load(Preprocess, "preprocess", root / "params.yaml")
         self.predict_settings = load(Predict, "predict", root / "params.yaml")
         if beams is not None:

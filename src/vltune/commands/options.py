@@ -18,6 +18,8 @@ NewFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]
 ImageOrFolder = Annotated[Path, typer.Argument(
     metavar="IMAGE_OR_FOLDER", help="An image, or a folder of images.")]
 Beams = Annotated[int | None, typer.Option(help="The number of beams; by default predict.beams.")]
+AttentionPicture = Annotated[Path | None, typer.Option(
+    metavar="OUT.png", help="Draw the attention on an image for each token of its caption into a PNG file.")]
 ImageOrOut = Annotated[Path | None, typer.Argument(
     metavar="IMAGE", help="An image; with --questions, the JSON file to write.")]
 QuestionText = Annotated[str | None, typer.Argument(metavar="QUESTION", help="A question about the image.")]

@@ -16,18 +16,19 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 
 
-def check_file(path: Path | None) -> None:
-    """Check that a JSON file can be written; None is the standard output.
+def check_file(path: Path | None, ending: str = ".json") -> None:
+    """Check that a file can be written, by default a JSON file; None is the standard output, or no file.
 
     Raises:
-        InputError: it is a folder, its name does not end in .json, or its parent directory is not writable.
+        InputError: it is a folder, its name does not end in `ending`, or its parent directory is not
+            writable.
     """
     if path is None:
         return
     if path.is_dir():
-        raise InputError(f"{path}: cannot be written, it is a folder; expected the name of a JSON file")
-    if path.suffix.lower() != ".json":  # an image given by mistake would be lost
-        raise InputError(f"{path}: expected a name that ends in .json for the output")
+        raise InputError(f"{path}: cannot be written, it is a folder; expected the name of a {ending} file")
+    if path.suffix.lower() != ending:  # an image given by mistake would be lost
+        raise InputError(f"{path}: expected a name that ends in {ending} for the output")
     _check_parent(path)
 
 
