@@ -25,7 +25,7 @@ from vltune.report import gallery
 from vltune.report.charts import STYLE
 
 COLOUR = (0.835, 0.369, 0.0)  # vermilion of Okabe and Ito's palette
-STRONGEST = 0.85  # opacity of the cell with the largest weight
+STRONGEST = 0.7  # opacity of the cell with the largest weight
 PALER = 0.45  # how far the picture is moved towards white
 EXAMPLES = 6  # images of the report's figure
 WIDTH = 1.45  # inches of a panel
