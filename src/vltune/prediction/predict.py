@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from tqdm import tqdm
 
-from vltune.data.examples import questions_of
+from vltune.data.examples import captions_of, questions_of
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
@@ -62,7 +62,7 @@ def predict(method: str, task: str, seed: int, settings: Predict) -> None:
 def _write_captions(
     vlm: VisionLanguageModel, features: Features, settings: Predict, name: str, file: Path
 ) -> None:
-    captions = read_captions(paths.captions("test"))
+    captions = captions_of("test")
     references = captions.by_image()
     images = [image for image in captions.images if image.id in features.row]
     texts: list[str] = []

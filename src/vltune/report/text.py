@@ -3,8 +3,9 @@ metrics/comparison.md, aligned columns for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import pandas as pd
 
@@ -128,13 +129,28 @@ def note(comparison: Comparison) -> str:
         "hierarchical bootstrap over images and seeds" if several else "percentile bootstrap over images"
     )
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
+    explained = f"{first.spec.explained} {exceptions(signature)}"
     return (
         f"{signature['images']} test images{questions}; interval: {interval}, "
         f"n={settings.bootstrap_samples}, "
-        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{first.spec.explained} Trained and "
+        f"{100 * settings.confidence:g} %, seed {settings.seed}. {seeds}{explained}Trained and "
         f"share "
         f"count the decoder's parameters; the projector ({projector} parameters) is counted apart."
     )
+
+
+def exceptions(signature: Mapping[str, Any]) -> str:
+    """Say what is special about the test set: questions with one answer, images that were trained on."""
+    sentences = []
+    if single := signature.get("exact_match", 0):
+        which = "Every question has" if single == signature["questions"] else f"{single:,} questions have"
+        sentences.append(f"{which} a single answer: the accuracy is exact match after normalisation there. ")
+    if shared := signature.get("shared_images", 0):
+        sentences.append(
+            f"{shared:,} of the {signature['images']:,} test images are training images too, with other "
+            "texts: the score is not about unseen images. "
+        )
+    return "".join(sentences)
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
