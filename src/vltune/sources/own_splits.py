@@ -6,14 +6,16 @@ captions, questions or both. Without captions an image's id is the name of its f
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.questions import Question, read_questions
-from vltune.pipeline.records import SPLITS, Captions, Image, read_captions
+from vltune.pipeline.records import SPLITS, Captions, Image, read_captions, sentence
 from vltune.sources.request import Request
 from vltune.sources.vqav2 import Everything
 from vltune.sources.writer import writing
@@ -34,10 +36,15 @@ def convert(request: Request, source: Path, licence: str, description: str) -> N
                 writer.take(name, image, file, references[image.id])
             writer.ask(name, questions)
         if (source / "SOURCE.json").is_file():
-            own = read_json(source / "SOURCE.json")
-            if not isinstance(own, dict):
-                raise InputError(f"{source / 'SOURCE.json'}: expected an object, found {own!r}")
-            writer.source |= own
+            writer.source |= _source(source / "SOURCE.json")
+
+
+def _source(file: Path) -> dict[str, Any]:
+    content = read_json(file)
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: expected an object, found {content!r}")
+    sentence(str(file), "content", json.dumps(content, ensure_ascii=False))
+    return content
 
 
 def _read(source: Path, name: str) -> tuple[Captions, list[Question]]:
