@@ -1,38 +1,66 @@
-"""Questions without captions go all the way: from a table of a user's own to the report."""
+"""Questions without captions go all the way: from a table of a user's own to the comparison."""
 
 from __future__ import annotations
 
 import json
+import runpy
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from dvc.utils.serialize import modify_yaml
 from PIL import Image as Picture
 
-from pipeline.conftest import fresh, stages_in
+from contracts.graph import ROOT
+from pipeline.conftest import TINY
+from vltune.comparison import runs
+from vltune.comparison.compare import compare
+from vltune.metrics import vqa
+from vltune.pipeline import paths
+from vltune.report import text
 
 COLOURS = ("red", "green", "blue", "white")
 
 
-@pytest.mark.slow
-def test_questions_alone_go_from_a_table_to_the_report(tmp_path: Path) -> None:
-    own = tmp_path / "own"
-    (own / "images").mkdir(parents=True)
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Run a stage of the pipeline in this process, in a folder with tiny parameters."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    with modify_yaml(tmp_path / "params.yaml") as content:
+        for name, values in TINY.items():
+            if isinstance(values, dict):
+                content[name].update(values)
+        content["fetch"].update(dataset="folder", path=str(tmp_path / "own"))
+
+    def run(name: str, *arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        runpy.run_path(str(ROOT / f"stages/{name}.py"))["main"]()
+
+    return run
+
+
+def test_questions_alone_go_from_a_table_to_the_comparison(
+    tmp_path: Path, stage: Callable[..., None]
+) -> None:
+    images = tmp_path / "own/images"
+    images.mkdir(parents=True)
     rows = ["image,question,answer"]
     for i in range(60):
         colour = COLOURS[i % 4]
-        Picture.new("RGB", (40, 30), colour).save(own / f"images/{i}.png")
+        Picture.new("RGB", (40, 30), colour).save(images / f"{i}.png")
         rows += [f"{i}.png,what colour is the wall?,{colour}", f"{i}.png,is it {colour}?,yes"]
-    (own / "questions.csv").write_text("\n".join(rows))
-    project = fresh(tmp_path / "vltune")
-    project.set("fetch", dataset="folder", path=str(own))
-    with modify_yaml(project.folder / "params.yaml") as content:
-        content["tasks"] = ["vqa"]
-    project.run("git", "commit", "-qam", "questions alone")
-    ran = stages_in(project.run("dvc", "repro"))
-    assert "align@vqa" in ran
-    assert not [stage for stage in ran if "caption" in stage]
-    result = json.loads((project.folder / "data/results/lora/vqa-0.json").read_text())
+    (tmp_path / "own/questions.csv").write_text("\n".join(rows))
+    stage("fetch")
+    stage("preprocess")
+    stage("align", "--task", "vqa")
+    stage("train", "--method", "lora", "--task", "vqa", "--seed", "0")
+    for method in ("lora", paths.START):
+        stage("predict", "--method", method, "--task", "vqa", "--seed", "0")
+        stage("evaluate", "--method", method, "--task", "vqa", "--seed", "0")
+    result = json.loads(paths.result("lora", "vqa", 0).read_text())
     assert result["signature"]["exact_match"] == result["signature"]["questions"] > 0
-    page = (project.folder / "metrics/comparison.md").read_text()
-    assert "Every question has a single answer: the accuracy is exact match after normalisation" in page
+    assert result["controls"][vqa.MOST_FREQUENT]["yes/no"]["value"] == 1, "all such answers are yes"
+    [comparison] = compare(runs.collect(["lora", paths.START], ["vqa"], [0])[0])
+    assert "Every question has a single answer: the accuracy is exact match" in text.note(comparison)

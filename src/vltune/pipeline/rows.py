@@ -13,10 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from tqdm import tqdm
+
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, whole
 
 CHUNK = 1 << 20  # characters read at once
+DELAY = 4.0  # seconds before the progress bar
 DECODER = json.JSONDecoder()
 WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -24,7 +27,8 @@ WHITE_SPACE = re.compile(r"[ \t\n\r]*")
 def read_rows(path: Path, names: tuple[str, ...], form: str) -> Iterator[tuple[str, int, Any]]:
     """Yield the name of a list, the index of a row and the row, for the named lists of a file's object.
 
-    Rows come in the order of the file. `form` says what the file must be, for the message.
+    Rows come in the order of the file. `form` says what the file must be, for the message. A file that takes
+    long shows a progress bar.
 
     Raises:
         InputError: the file is missing, is not UTF-8 or not JSON, or is not an object with these lists;
@@ -33,7 +37,8 @@ def read_rows(path: Path, names: tuple[str, ...], form: str) -> Iterator[tuple[s
     seen = set()
     try:
         with Path(path).open(encoding="utf-8") as file:
-            for name, index, value in _entries(_Buffer(file)):
+            bar = tqdm(_entries(_Buffer(file)), Path(path).name, unit="row", mininterval=2, delay=DELAY)
+            for name, index, value in bar:
                 if index is None:
                     seen -= {name}
                 elif name in names:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.questions import Question
 from vltune.pipeline.records import Image, checked_name, fields, sentence
@@ -46,8 +44,7 @@ def convert(request: Request, read_questions: Questions | None) -> None:
     split_of: dict[int | str, tuple[str, int]] = {}  # by COCO's id of an image, which VQAv2 uses
     with writing(request, LICENCE, f"{request.dataset}, Karpathy's split") as writer:
         writer.source["source"] = path.name
-        rows = tqdm(read_rows(path, ("images",), FORM), request.dataset, unit="image", mininterval=2)
-        for _, number, row in rows:
+        for _, number, row in read_rows(path, ("images",), FORM):
             split, file, references = _image(path, number, row)
             folders = (*dict.fromkeys((file.parent.as_posix(), f"images/{file.parent}", "images", ".")),)
             image = Image(number, file.name)
