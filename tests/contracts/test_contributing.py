@@ -12,12 +12,13 @@ import pytest
 from PIL import Image as Picture
 
 from contracts.graph import ROOT
+from datasets import RULES
 from vltune.methods.norm import Norm
 from vltune.metrics import caption_metrics, interface
-from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.records import SPLITS, Image, read_captions
 from vltune.sources.request import Request
-from vltune.sources.split import SplitWriter
+from vltune.sources.rules import Rules
+from vltune.sources.writer import writing
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 
@@ -41,11 +42,10 @@ def test_the_data_source_reads_a_table(tmp_path: Path) -> None:
         Picture.new("RGB", (4, 4)).save(tmp_path / f"{split}.png")
         rows += [f"{split},{split}.png,a square", f'{split},{split}.png,"a black, square picture"']
     (tmp_path / "captions.csv").write_text("\n".join(rows))
-    names = {"pd": pd, "replaced": replaced, "write_json": write_json, "SPLITS": SPLITS, "Image": Image,
-             "Request": Request, "SplitWriter": SplitWriter}
+    names = {"pd": pd, "Image": Image, "Request": Request, "writing": writing}
     exec(compile(example("A new data source"), "CONTRIBUTING.md", "exec"), names)
     folder = tmp_path / "raw"
-    names["read"](Request("captions_csv", str(tmp_path), folder, tmp_path, None))
+    names["read"](Request("captions_csv", str(tmp_path), folder, tmp_path, None, Rules(**RULES)))
     for split in SPLITS:
         captions = read_captions(folder / f"captions_{split}.json")
         assert list(captions.by_image().values()) == [["a square", "a black, square picture"]]

@@ -41,6 +41,9 @@ def captions(
     """Score captions: metrics with intervals, diversity, and the CIDEr that is left when each image gets
     another one's caption."""
     known = read_captions(annotations)
+    bare = len(known.images) - len(known.captioned().images)
+    if bare:
+        raise InputError(f"{annotations}: {bare} of {len(known.images)} images have no caption")
     if folder is not None:
         absent = [image.file_name for image in known.images if not (folder / image.file_name).is_file()]
         if absent:

@@ -12,7 +12,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.randomness import python_generator
-from vltune.pipeline.records import read_captions
+from vltune.pipeline.records import Caption, Captions, read_captions
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,13 @@ class Example:
 
 
 def captioning(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
-    """Make the examples of a split's captions: no prompt, the caption as target."""
+    """Make the examples of a split's captions: no prompt, the caption as target.
+
+    Raises:
+        InputError: the split has no captions.
+    """
     examples = []
-    for image_id, references in read_captions(paths.captions(split)).by_image().items():
+    for image_id, references in captions_of(split).by_image().items():
         if image_id in have:
             texts = [Text((), [*ids, tokenizer.end]) for ids in tokenizer.encode_all(references)]
             examples.append(Example(image_id, texts))
@@ -46,6 +50,34 @@ def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Ex
     for question, prompt, answer in zip(questions, prompts, answers, strict=True):
         texts.setdefault(question.image_id, []).append(Text(prompt, [*answer, tokenizer.end]))
     return [Example(image_id, group) for image_id, group in texts.items()]
+
+
+def captions_of(split: str) -> Captions:
+    """Read a split's captions, and the images that have any; InputError if none has."""
+    captions = read_captions(paths.captions(split)).captioned()
+    if not captions.images:
+        raise InputError(
+            f"{paths.captions(split)}: the data set has no captions; take 'caption' out of 'tasks' in "
+            f"params.yaml, or choose a data set that has some"
+        )
+    return captions
+
+
+def start_texts(task: str) -> Captions:
+    """Give the texts of training images that the start of the projector is made of: the captions; for
+    questions about images without captions, each question with its answer.
+
+    Raises:
+        InputError: there are no captions, and the task is captioning or there are no questions.
+    """
+    content = read_captions(paths.captions("train"))
+    if content.captions or task == "caption":
+        return captions_of("train")
+    texts = [
+        Caption(i, question.image_id, f"{question.question} {question.answer}")
+        for i, question in enumerate(questions_of("train"))
+    ]
+    return Captions(content.images, texts).captioned()
 
 
 def questions_of(split: str) -> list[Question]:

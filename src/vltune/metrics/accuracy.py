@@ -23,8 +23,11 @@ def accuracy(answer: str, human_answers: list[str]) -> float:
 
     Each person is left out once; of the others, three who gave the model's answer make it right, one or two a
     third or two thirds; the accuracy is the mean. With ten people 0, 1, 2, 3 or more than 3 matches give 0,
-    0.3, 0.6, 0.9 or 1. With fewer than ten people the same formula holds over those there are, so that fewer
-    than four cannot give 1 and one alone gives 0.
+    0.3, 0.6, 0.9 or 1. With two to nine people the same formula holds over those there are, so that fewer
+    than four cannot give 1.
+
+    With one person the formula would always give 0. The accuracy is then 1 if both answers are equal after
+    normalisation, else 0; the official evaluation has no such case.
 
     Texts are normalised only if people's answers differ. If all are equal, neither theirs nor the model's is:
     white space at the ends is cut off and nothing else, so that "Yes" and "yes." do not match ten times
@@ -33,6 +36,8 @@ def accuracy(answer: str, human_answers: list[str]) -> float:
     Source: Antol et al. 2015, VQA: visual question answering, section 3; Goyal et al. 2017 (VQAv2);
     GT-Vision-Lab/VQA, vqaEval.py at a013f00, reproduced from its published rules.
     """
+    if len(human_answers) == 1:
+        return float(normalized(_trimmed(answer)) == normalized(_trimmed(human_answers[0])))
     answer_text, others = _trimmed(answer), [_trimmed(text) for text in human_answers]
     if len(set(others)) > 1:
         answer_text, others = normalized(answer_text), [normalized(text) for text in others]

@@ -79,9 +79,11 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
         InputError: a file is missing or of the wrong form, or Java does not work.
     """
     predictions = checked(path, read_predictions(path))
-    known = [caption.caption for caption in read_captions(paths.captions("train")).captions]
+    training = read_captions(paths.captions("train"))
+    known = [caption.caption for caption in training.captions]
     scores, per_image = score(path, predictions, known, settings)
-    return scores, per_image, signature.sign_captions(predictions, known, settings)
+    shared = signature.sign_shared_images(predictions, training.images)
+    return scores, per_image, signature.sign_captions(predictions, known, settings) | shared
 
 
 def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:

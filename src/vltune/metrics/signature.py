@@ -3,7 +3,7 @@ results file holds it, and every comparison checks it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +11,7 @@ from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint
 from vltune.pipeline.questions import AnswerPrediction, Question
-from vltune.pipeline.records import Prediction
+from vltune.pipeline.records import Image, Prediction
 
 
 def sign_captions(predictions: list[Prediction], known: list[str], settings: Evaluate) -> dict[str, Any]:
@@ -39,6 +39,7 @@ def sign_answers(rows: list[AnswerPrediction], known: list[Question], settings: 
 
     `known` are the training questions, from which the most frequent answers are.
     """
+    single = sum(len(row.answers) == 1 for row in rows)
     return {
         "task": "vqa",
         "metrics": "VQAv2 accuracy: leave-one-out over people's answers, official normalisation where they "
@@ -46,6 +47,7 @@ def sign_answers(rows: list[AnswerPrediction], known: list[Question], settings: 
         "packages": {"numpy": version("numpy")},
         "images": len({row.image_id for row in rows}),
         "questions": len(rows),
+        **({"exact_match": single} if single else {}),
         "answers": fingerprint(
             [
                 [row.question_id, row.image_id, row.question, row.question_type, row.answer_type, row.answers]
@@ -55,6 +57,15 @@ def sign_answers(rows: list[AnswerPrediction], known: list[Question], settings: 
         "train_answers": fingerprint([[question.question_type, question.answer] for question in known]),
         "evaluate": settings.model_dump(),
     }
+
+
+def sign_shared_images(
+    rows: Sequence[Prediction | AnswerPrediction], training_images: list[Image]
+) -> dict[str, int]:
+    """Say how many test images are training images too; empty if none is, as in every data set unless
+    params.yaml allows it."""
+    shared = {row.image_id for row in rows} & {image.id for image in training_images}
+    return {"shared_images": len(shared)} if shared else {}
 
 
 def check_same(signatures: Mapping[str, Mapping[str, Any]]) -> None:

@@ -36,16 +36,16 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
         InputError: a file is missing or of the wrong form, or there are no training questions.
     """
     rows = checked(path, read_answer_predictions(path))
-    known = read_questions(
-        *paths.questions("train"), {image.id for image in read_captions(paths.captions("train")).images}
-    )
+    images = read_captions(paths.captions("train")).images
+    known = read_questions(*paths.questions("train"), {image.id for image in images})
     if not known:
         raise InputError(
             f"{paths.questions('train')[0]}: expected at least one training question, for the most "
             f"frequent answers"
         )
     scores, per_image = score(rows, known, settings)
-    return scores, per_image, signature.sign_answers(rows, known, settings)
+    signed = signature.sign_answers(rows, known, settings) | signature.sign_shared_images(rows, images)
+    return scores, per_image, signed
 
 
 def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:

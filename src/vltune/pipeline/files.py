@@ -52,7 +52,8 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: the file is missing, is not UTF-8 or is not JSON; names the file, the line and the column.
+        InputError: the file is missing or cannot be read, is not UTF-8 or is not JSON; names the file, the
+            line and the column.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -64,6 +65,12 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         position = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path}: not valid JSON at {position}: {error.msg}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise InputError(f"{path}: lists or objects in it are nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(f"{path}: not valid JSON: {error}") from None
 
 
 def write_table(path: Path, table: pd.DataFrame, separator: str = ",") -> None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
+from vltune.pipeline.rows import read_rows, write_rows
 
 SPLITS = ("train", "val", "test")
 IDS = ("id", "image_id", "question_id")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """An image of a split; `file_name` is relative to the split's folder of images."""
 
@@ -26,7 +27,7 @@ class Image:
     file_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Caption:
     """One reference caption of an image."""
 
@@ -49,6 +50,11 @@ class Captions:
             groups[caption.image_id].append(caption.caption)
         return groups
 
+    def captioned(self) -> Captions:
+        """Give the same without the images that have no caption."""
+        ids = {caption.image_id for caption in self.captions}
+        return Captions([image for image in self.images if image.id in ids], self.captions)
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -61,54 +67,69 @@ class Prediction:
 
 
 def read_captions(path: Path) -> Captions:
-    """Read a file in COCO caption format.
+    """Read a file in COCO caption format, row by row. An image may have no caption: where there are questions
+    instead, or where `fetch` leaves it out.
 
     Raises:
-        InputError: a key is missing, an id stands twice, a caption is empty or belongs to no image of the
-            file, or an image has no caption; names the file and the row.
+        InputError: a key is missing, an id stands twice, or a caption is empty or belongs to no image of the
+            file; names the file and the row.
     """
-    content = read_json(path)
-    if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
-        raise InputError(f"{path}: expected COCO caption format, an object with 'images' and 'annotations'")
-    images = [
-        Image(**fields(path, "images", i, row, ("id", "file_name")))
-        for i, row in enumerate(content["images"])
-    ]
-    rows = [
-        fields(
-            path, "annotations", i, {"id": i} | row if isinstance(row, dict) else row,
-            ("id", "image_id", "caption"),
-        )
-        for i, row in enumerate(content["annotations"])
-    ]  # not every edition of a data set gives captions ids
+    images: list[Image] = []
+    captions: list[Caption] = []
+    form = "COCO caption format, an object with 'images' and 'annotations'"
+    for name, i, row in read_rows(path, ("images", "annotations"), form):
+        if name == "images":
+            images.append(Image(**fields(path, name, i, row, ("id", "file_name"))))
+            checked_name(f"{path}: images[{i}]", images[-1].file_name)
+        else:
+            row = {"id": i} | row if isinstance(row, dict) else row  # not every data set gives captions ids
+            caption = Caption(**fields(path, name, i, row, ("id", "image_id", "caption")))
+            where = f"{path}: annotations[{i}] (id {caption.id}, image {caption.image_id!r})"
+            captions.append(replace(caption, caption=sentence(where, "caption", caption.caption)))
     repeated(path, "images", [image.id for image in images])
     known = {image.id for image in images}
-    for i, row in enumerate(rows):
-        if row["image_id"] not in known:
+    for i, caption in enumerate(captions):
+        if caption.image_id not in known:
             raise InputError(
-                f"{path}: annotations[{i}] (id {row['id']}) is for image {row['image_id']!r}, which is not "
+                f"{path}: annotations[{i}] (id {caption.id}) is for image {caption.image_id!r}, which is not "
                 f"in 'images'"
             )
-        if not isinstance(row["caption"], str) or not row["caption"].strip():
-            raise InputError(
-                f"{path}: annotations[{i}] (id {row['id']}, image {row['image_id']!r}) has an empty caption"
-            )
-    captioned = {row["image_id"] for row in rows}
-    bare = [image.file_name for image in images if image.id not in captioned]
-    if bare:
-        raise InputError(f"{path}: {len(bare)} images have no caption, the first is {bare[0]}")
-    return Captions(
-        images, [Caption(row["id"], row["image_id"], " ".join(row["caption"].split())) for row in rows]
-    )
+    return Captions(images, captions)
 
 
 def write_captions(path: Path, captions: Captions, info: dict[str, Any]) -> None:
     """Write a split in COCO caption format; `info` says source, version and licence."""
-    write_json(path, {
-        "info": info,
-        "images": [asdict(image) for image in captions.images],
-        "annotations": [asdict(caption) for caption in captions.captions],
-    })
+    write_rows(path, {"info": info}, {
+        "images": map(asdict, captions.images), "annotations": map(asdict, captions.captions)})
+
+
+def sentence(where: str, what: str, text: Any) -> str:
+    """Check a text of a user and give it with single spaces for all white space.
+
+    Raises:
+        InputError: it is no text, is empty or cannot be written as UTF-8; begins with `where`.
+    """
+    if not isinstance(text, str):
+        raise InputError(f"{where} has the {what} {text!r}, expected a text")
+    if not text.strip():
+        raise InputError(f"{where} has an empty {what}")
+    if not _is_unicode(text):
+        raise InputError(f"{where}: the {what} {text!r} holds half of a surrogate pair, no character")
+    return " ".join(text.split())
+
+
+def checked_name(where: str, name: Any) -> None:
+    """Check that a file name is one; raises InputError, which begins with `where`."""
+    if not isinstance(name, str) or not name.strip() or "\0" in name or not _is_unicode(name):
+        raise InputError(f"{where} has the file name {name!r}, expected the name of a file")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_predictions(path: Path) -> list[Prediction]:

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from tqdm import tqdm
 
-from vltune.data.examples import questions_of
+from vltune.data.examples import captions_of, questions_of
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
@@ -82,7 +82,7 @@ def predict(method: str, task: str, seed: int, settings: Predict, explained: Att
 
 
 def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
-    captions = read_captions(paths.captions("test"))
+    captions = captions_of("test")
     references = captions.by_image()
     images = [image for image in captions.images if image.id in features.row]
     texts: list[str] = []

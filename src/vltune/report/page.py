@@ -15,9 +15,10 @@ from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.runs import Run
 from vltune.pipeline.files import write_text
 from vltune.report import faithfulness, gallery
+from vltune.report.note import note
 from vltune.report.tables import percent
 from vltune.report.template import render
-from vltune.report.text import best_against_controls, in_words, meaning, note, pairs, shown, value
+from vltune.report.text import best_against_controls, in_words, meaning, pairs, shown, value
 
 TEMPLATE = Path(__file__).with_name("page.html")
 

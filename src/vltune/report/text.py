@@ -13,6 +13,7 @@ from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.estimates import FEWEST_SEEDS
 from vltune.comparison.per_image import Verdicts
 from vltune.comparison.significance import Row
+from vltune.report.note import note
 from vltune.report.tables import percent
 
 WIDTH = 120  # of the terminal's sentences
@@ -116,35 +117,6 @@ def interval(score: dict[str, float | None]) -> str:
 def _left(table: pd.DataFrame) -> list[bool]:
     """Give which columns are aligned on the left: the first one, and those of words."""
     return [i == 0 or not table[name].str.contains(r"\d").any() for i, name in enumerate(table)]
-
-
-def note(comparison: Comparison) -> str:
-    """Explain the numbers of one task: images, seeds, interval, controls, projector."""
-    first, settings = comparison.first, comparison.first.settings
-    signature = first.result["signature"]
-    sizes = sorted({method.result["projector_parameters"] for method in comparison.methods})
-    projector = " or ".join(f"{size:,}" for size in sizes)
-    questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
-    several = any(method.seeds > 1 for method in comparison.methods)
-    seeds = "Several seeds: their mean ± standard deviation. " if several else ""
-    return (
-        f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
-        f"method alone: {_intervals(comparison)}. {seeds}{first.spec.explained} Trained and share count the "
-        f"decoder's parameters; the projector ({projector} parameters) is counted apart."
-    )
-
-
-def _intervals(comparison: Comparison) -> str:
-    """Explain the intervals of the methods, by their numbers of seeds."""
-    settings, seeds = comparison.first.settings, {method.seeds for method in comparison.methods}
-    samples = f"n={settings.bootstrap_samples}, seed {settings.seed}"
-    single = f"percentile bootstrap over images ({samples}), about this trained model"
-    explained = {
-        single if len(seeds) == 1 else f"of a single run, {single}": {1},
-        "Student's t over images, about these trained models": {2},
-        "Student's t over images and seeds": seeds - {1, 2},
-    }
-    return "; ".join(text for text, numbers in explained.items() if numbers & seeds)
 
 
 def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Section `fetch` of params.yaml -> data/raw and data/base.
 
 A data set is read by the file of its name in `readers/`, which has one function, `read(request)`: it writes
-`request.folder` in the form that `split.SplitWriter` gives to every data set. Nothing else names a data set.
+`request.folder` in the form that `writer.DataWriter` gives to every data set. Nothing else names a data set.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 from pydantic import field_validator
 
 from vltune.pipeline.files import replaced, write_json
-from vltune.pipeline.params import Section, nearest
+from vltune.pipeline.params import nearest
 from vltune.pipeline.paths import DECODER, ENCODER, RAW
 from vltune.sources.download import cache_folder
 from vltune.sources.pretrained import fetch_decoder, fetch_encoder
 from vltune.sources.request import Request
+from vltune.sources.rules import Rules
 from vltune.sources.scenes.draw import Scenes
 
 READERS = Path(__file__).with_name("readers")
@@ -27,9 +28,9 @@ def names() -> list[str]:
     return sorted(file.stem for file in READERS.glob("*.py") if file.stem != "__init__")
 
 
-class Fetch(Section):
+class Fetch(Rules):
     """Section `fetch`: the data set, its folder or archive
-    if it is not drawn, the encoder and the decoder."""
+    if it is not drawn, the encoder and the decoder, and the rules for data that is read."""
 
     dataset: str
     path: str | None
@@ -55,7 +56,7 @@ def fetch(settings: Fetch, scenes: Scenes) -> None:
         sources = {"encoder": fetch_encoder(settings.encoder, part / ENCODER.name, cache),
                    "decoder": fetch_decoder(settings.decoder, part / DECODER.name, cache)}
         write_json(part / "SOURCE.json", sources)
-    read(Request(settings.dataset, settings.path, RAW, cache, scenes))
+    read(Request(settings.dataset, settings.path, RAW, cache, scenes, settings))
 
 
 def read(request: Request) -> None:

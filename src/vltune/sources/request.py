@@ -10,6 +10,7 @@ from pathlib import Path
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import replaced, sha256
 from vltune.sources.download import fetch_url
+from vltune.sources.rules import Rules
 from vltune.sources.scenes.draw import Scenes
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
@@ -18,16 +19,18 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 @dataclass(frozen=True)
 class Request:
     """A data set by its name, `path` as params.yaml has it, the folder to write (data/raw), the folder of
-    downloads, and the section `scenes` for the one that is drawn."""
+    downloads, the section `scenes` for the one that is drawn, and the rules for those that are read."""
 
     dataset: str
     path: str | None
     folder: Path
     cache: Path
     scenes: Scenes
+    rules: Rules
 
     def location(self) -> Path:
         """Find the folder of the data set; an archive, on this machine or at an address, is unpacked once.
+        Where all of an archive is in one folder, that is it.
 
         Raises:
             InputError: there is no such folder or archive, an address has no hash, or the archive is damaged.
@@ -55,7 +58,13 @@ class Request:
         if not unpacked.is_dir():
             with replaced(unpacked) as part:
                 unpack(archive, part)
-        return unpacked
+        return _inner(unpacked)
+
+
+def _inner(folder: Path) -> Path:
+    """Go down while a folder holds one folder and nothing else; what macOS adds does not count."""
+    entries = [entry for entry in folder.iterdir() if entry.name not in ("__MACOSX", ".DS_Store")]
+    return _inner(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
 
 
 def unpack(archive: Path, folder: Path) -> None:

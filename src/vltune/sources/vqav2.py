@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.questions import Question, read_questions
@@ -21,10 +20,10 @@ FILES = tuple(
 )
 
 
-class _Everything(set):
+class Everything:
     """Holds every image: those that are in no split are left out when the files have been checked."""
 
-    def __contains__(self, image_id: Any) -> bool:
+    def __contains__(self, image_id: object) -> bool:
         return True
 
 
@@ -47,7 +46,7 @@ def read(source: Path, split_of: dict[int, tuple[str, int | str]]) -> dict[str, 
 
     Args:
         source: the folder with the four files.
-        places: for COCO's id of an image the split that it is in and its id there.
+        split_of: for COCO's id of an image the split that it is in and its id there.
 
     Raises:
         InputError: a file has another form, or questions and answers do not fit; names the file and the row.
@@ -55,7 +54,7 @@ def read(source: Path, split_of: dict[int, tuple[str, int | str]]) -> dict[str, 
     questions: dict[str, list[Question]] = {name: [] for name in SPLITS}
     left_out = 0
     for questions_name, answers_name in FILES:
-        for question in read_questions(source / questions_name, source / answers_name, _Everything()):
+        for question in read_questions(source / questions_name, source / answers_name, Everything()):
             if question.image_id not in split_of:
                 left_out += 1
                 continue

@@ -16,17 +16,19 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vltune.data.examples import start_texts
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
 from vltune.model.decoder import Decoder
 from vltune.model.precision import deterministic
 from vltune.model.projector import Projector, global_pool, saliency_weights
+from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint
 from vltune.pipeline.params import Section
-from vltune.pipeline.paths import DECODER, FEATURES, RAW, START
+from vltune.pipeline.paths import DECODER, FEATURES, START
 from vltune.pipeline.paths import checkpoint as checkpoint_folder
-from vltune.pipeline.records import Captions, read_captions
+from vltune.pipeline.records import Captions
 
 
 class Align(Section):
@@ -143,10 +145,14 @@ BARE = "connector"  # the method that attaches nothing: the checkpoint is loaded
 
 
 def write_start(task: str, settings: Align) -> None:
-    """Align the projector in closed form, and write it as a checkpoint without trained decoder parameters."""
+    """Align the projector in closed form, and write it as a checkpoint without trained decoder parameters.
+
+    Raises:
+        InputError: there are no texts to align with, or too few different words in them.
+    """
     deterministic()
     features = Features(FEATURES, "train")
-    words = tf_idf(read_captions(RAW / "captions_train.json"), settings.words)
+    words = tf_idf(start_texts(task), settings.words)
     sizes = (features.tokens, features.width, len(words.vocabulary), settings.tags)
     vlm = checkpoint.build(DECODER, *sizes, torch.float32)
     embeddings = word_embeddings(words, Tokenizer(DECODER), vlm.decoder)
@@ -175,6 +181,7 @@ class Words:
 def tf_idf(captions: Captions, most: int) -> Words:
     """Weight each word of an image's captions by tf-idf, where a document is the captions of an image.
 
+    `captions` may hold other texts of images, such as questions with answers.
     Words of half of all images or more (articles, "on", "background") are stop words; of the others, the
     `most` frequent are kept.
 
@@ -186,6 +193,11 @@ def tf_idf(captions: Captions, most: int) -> Words:
     content = [word for word, count in sorted(frequency.items())
                if count < len(per_image) / 2 or len(per_image) < 3]
     vocabulary = sorted(sorted(content, key=frequency.__getitem__, reverse=True)[:most])
+    if len(vocabulary) < 2:
+        raise InputError(
+            f"the texts of {len(per_image)} training images have {len(vocabulary)} words that fewer than "
+            "half of the images have; expected at least 2 to align the projector with"
+        )
     index = {word: i for i, word in enumerate(vocabulary)}
     weights = []
     for words in per_image.values():

@@ -54,8 +54,13 @@ CASES = [
     ("yes", ["yes"] * 3 + ["no"] * 7, 0.9),
     ("yes", ["yes"] * 4 + ["no"] * 6, 1),
     ("yes", ["yes"] * 9 + ["no"] * 1, 1),
+    # a single person: exact match after normalisation
+    ("yes", ["yes"], 1),
+    ("The dog.", ["dog"], 1),
+    ("two", ["2"], 1),
+    ("cat", ["dog"], 0),
+    ("", ["dog"], 0),
     # fewer people
-    ("yes", ["yes"], 0),
     ("yes", ["yes"] * 2, 1 / 3),
     ("yes", ["yes"] * 3, 2 / 3),
     ("yes", ["yes"] * 4, 1),
@@ -308,6 +313,15 @@ def test_signature_depends_on_what_must_be_equal_and_on_nothing_else() -> None:
             signature.check_same({"full": first, "lora": other})
     with pytest.raises(InputError, match="'train_answers' is"):
         signature.check_same({"full": first, "lora": signature.sign_answers(ROWS, KNOWN[1:], SETTINGS)})
+
+
+def test_the_signature_says_how_many_questions_have_one_answer_and_how_many_images_are_shared() -> None:
+    assert "exact_match" not in signature.sign_answers(ROWS, KNOWN, SETTINGS)
+    single = [replace(row, answers=["x"]) for row in ROWS[:2]]
+    assert signature.sign_answers([*single, *ROWS[2:]], KNOWN, SETTINGS)["exact_match"] == 2
+    train = [Image(ROWS[0].image_id, "a.png"), Image("other", "b.png")]
+    assert signature.sign_shared_images(ROWS, train) == {"shared_images": 1}
+    assert signature.sign_shared_images(ROWS, train[1:]) == {}
 
 
 @pytest.fixture

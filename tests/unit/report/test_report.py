@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from results import ACCURACY, CIDER, METHODS, SIGNATURE, TYPES, write_questions_run, write_run
+from results import ACCURACY, CIDER, METHODS, QUESTIONS, SIGNATURE, TYPES, write_questions_run, write_run
 from vltune.comparison import choice as chosen
 from vltune.comparison import runs, trials
 from vltune.comparison.compare import compare
@@ -572,3 +572,19 @@ def test_the_page_of_dvc_plots_needs_no_network() -> None:
     assert (TEMPLATES / "LICENSES.txt").read_text().count(
         "Redistribution and use in source and binary forms"
     ) == 3
+
+
+def test_the_note_says_what_is_special_about_the_test_set(
+    both: Path,  # noqa: ARG001 - it writes the runs
+) -> None:
+    def note() -> str:
+        return text.note(compare(runs.collect(METHODS, ["vqa"], [0])[0])[0])
+
+    usual = note()
+    special = {"exact_match": QUESTIONS["questions"], "shared_images": 7}
+    for method in ACCURACY:
+        write_questions_run(method, signature=QUESTIONS | special)
+    added = text.exceptions(QUESTIONS | special)
+    assert "Every question has a single answer: the accuracy is exact match after normalisation" in added
+    assert "7 of the 60 test images are training images too, with other texts" in added
+    assert note().replace(added, "") == usual

@@ -19,6 +19,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 
+from datasets import RULES
 from vltune.model.loading import load_decoder
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256
@@ -172,7 +173,7 @@ def archive_of_own_data(folder: Path, kind: str) -> Path:
 
 def asked(path: str) -> Fetch:
     return check(
-        Fetch, "fetch", {"dataset": "folder", "path": path, "encoder": "tiny", "decoder": "tiny"},
+        Fetch, "fetch", RULES | {"dataset": "folder", "path": path, "encoder": "tiny", "decoder": "tiny"},
         Path("params.yaml"),
     )
 

@@ -8,32 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image as Picture
 
+from datasets import RULES, asked, convert, picture, write
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check
-from vltune.pipeline.questions import Question, read_questions
+from vltune.pipeline.questions import Question
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.sources import fetch as fetching
 from vltune.sources import readers
 from vltune.sources.fetch import Fetch, fetch
-from vltune.sources.request import Request
-
-
-def convert(dataset: str, source: Path, raw: Path) -> None:
-    """Read a data set as the stage does."""
-    fetching.read(Request(dataset, str(source), raw, raw.with_name("cache"), None))
-
-
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Picture.new("RGB", (8, 8), (len(str(path)) % 256, 0, 0)).save(path)
-
-
-def write(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content))
-
 
 NAMES = {
     part: (f"v2_OpenEnded_mscoco_{part}_questions.json", f"v2_mscoco_{part}_annotations.json")
@@ -111,11 +94,6 @@ def asking(rows: list[tuple[int, int | str, str, str]]) -> tuple[dict[str, Any],
 def ask(source: Path, split: str, rows: list[tuple[int, int | str, str, str]]) -> None:
     for name, content in zip(("questions", "answers"), asking(rows), strict=True):
         write(source / f"{name}_{split}.json", content)
-
-
-def asked(raw: Path, split: str) -> list[Question]:
-    known = {image.id for image in read_captions(raw / f"captions_{split}.json").images}
-    return read_questions(raw / f"questions_{split}.json", raw / f"answers_{split}.json", known)
 
 
 @pytest.fixture
@@ -233,7 +211,7 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
     (lambda c: c["annotations"][3].update(caption=" \n"),
      r"captions_val\.json: annotations\[3\] \(id 23, image 3\) has an empty caption"),
     (lambda c: c["annotations"][0].update(caption=5),
-     r"captions_val\.json: annotations\[0\] \(id 20, image 2\) has an empty caption"),
+     r"annotations\[0\] \(id 20, image 2\) has the caption 5, expected a text"),
     (lambda c: c["annotations"][0].pop("image_id"),
      r"annotations\[0\] has no 'image_id'; it has id, caption"),
     (lambda c: c["annotations"][0].update(image_id=[2]),
@@ -242,11 +220,11 @@ def changed(path: Path, change: Callable[[Any], Any]) -> None:
     (lambda c: c.pop("annotations"),
      r"expected COCO caption format, an object with 'images' and 'annotations'"),
     (lambda c: c["images"].append({"id": 9, "file_name": "bare.jpg"}),
-     r"1 images have no caption, the first is bare\.jpg"),
+     r"images/val/bare\.jpg: no such image, but the data set names it \(image id 9\)"),
     (lambda c: c["images"][0].update(id=0) or [row.update(image_id=0) for row in c["annotations"][:2]],
-     r"captions_val\.json: image 0 is in train too; splits must not share images"),
+     r"val0\.jpg: image 0 is in train and in val; splits must not share .*fetch\.shared_images"),
     (lambda c: c["images"][0].update(file_name="gone.jpg"),
-     r"val/gone\.jpg: no such image, but there are captions for it \(image id 2\)"),
+     r"val/gone\.jpg: no such image, but the data set names it \(image id 2\)"),
 ])
 def test_wrong_captions_are_named_and_the_old_data_stays(
     own: Path, tmp_path: Path, change, message: str
@@ -272,7 +250,7 @@ def test_broken_and_missing_files_are_named(own: Path, tmp_path: Path) -> None:
     ("questions", lambda c: c["questions"][1].update(image_id=0),
      r"questions_val\.json: questions\[1\] \(id 6\) is about image 0, which is not among the split's images"),
     ("questions", lambda c: c["questions"][0].update(question=" \n"),
-     r"questions_val\.json: questions\[0\] \(id 5\) is empty"),
+     r"questions_val\.json: questions\[0\] \(id 5\) has an empty question"),
     ("questions", lambda c: c["questions"][0].pop("question"),
      r"questions_val\.json: questions\[0\] has no 'question'"),
     ("questions", lambda c: c.pop("questions"),
@@ -318,7 +296,7 @@ def test_questions_that_are_not_json(own: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("part", "which", "change", "message"), [
     ("train2014", 0, lambda c: c["questions"][1].update(question=""),
-     r"train2014_questions\.json: questions\[1\] \(id 1\) is empty"),
+     r"train2014_questions\.json: questions\[1\] \(id 1\) has an empty question"),
     ("val2014", 1, lambda c: c["annotations"].pop(0),
      r"questions\[0\] \(id 70\) has no answers in .*val2014_annotations\.json"),
     ("val2014", 0, lambda c: c["questions"].pop(0), r"annotations\[0\] answers question 70, which is not in"),
@@ -346,7 +324,7 @@ def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: 
     with pytest.raises(InputError, match=r"dataset_coco\.json: images\[2\] has no 'cocoid'"):
         convert("coco", vqa, tmp_path / "raw")
     changed(vqa / "dataset_coco.json", lambda c: c["images"][2].update(cocoid=7))
-    with pytest.raises(InputError, match=r"dataset_coco\.json: id 7 stands 2 times in images"):
+    with pytest.raises(InputError, match=r"dataset_coco\.json: images\[2\]: cocoid 7 stands twice"):
         convert("coco", vqa, tmp_path / "raw")
 
 
@@ -354,10 +332,10 @@ def test_images_of_coco_without_the_id_that_questions_name(vqa: Path, tmp_path: 
     (lambda c: c["images"][2].update(split="dev"),
      r"dataset_coco\.json: images\[2\] has split 'dev', expected one of train, restval"),
     (lambda c: c["images"][1].update(sentences=[{"raw": " "}]),
-     r"images\[1\] \(COCO_000000000001\.jpg\) has no caption"),
+     r"train: 1 of 2 images have no caption, the first is COCO_000000000001\.jpg; .*max_uncaptioned_share"),
     (lambda c: c["images"][0]["sentences"][0].pop("raw"), r"images\[0\]\.sentences\[0\] has no 'raw'"),
     (lambda c: c["images"][3].update(filename="x.jpg"),
-     r"val2014/x\.jpg: no such image, but there are captions for it"),
+     r"val2014/x\.jpg: no such image, but the data set names it"),
     (lambda c: c.pop("images"), r"expected Karpathy's format, an object with a list 'images'"),
 ])
 def test_wrong_rows_of_karpathys_file_are_named(mscoco: Path, tmp_path: Path, change, message: str) -> None:
@@ -370,7 +348,7 @@ def test_wrong_rows_of_karpathys_file_are_named(mscoco: Path, tmp_path: Path, ch
 def test_captions_of_the_course_for_images_that_are_not_there(course: Path, tmp_path: Path) -> None:
     (course / "images/val/val-4.jpg").unlink()
     with pytest.raises(
-        InputError, match=r"images/val/val-4\.jpg: no such image, but there are captions for it"
+        InputError, match=r"images/val/val-4\.jpg: no such image, but the data set names it"
     ):
         convert("hw3", course, tmp_path / "raw")
 
@@ -378,11 +356,11 @@ def test_captions_of_the_course_for_images_that_are_not_there(course: Path, tmp_
 def test_an_unknown_data_set_and_a_missing_folder_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"dataset": "cocoo", "path": None, "encoder": "tiny", "decoder": "tiny"}
+    given = {"dataset": "cocoo", "path": None, "encoder": "tiny", "decoder": "tiny", **RULES}
     with pytest.raises(
         InputError,
-        match=r"'fetch\.dataset' = 'cocoo': expected one of coco, flickr30k, flickr8k, folder, hw3, scenes "
-              r"\(did you mean 'coco'\?\)",
+        match=r"'fetch\.dataset' = 'cocoo': expected one of coco, daquar, flickr30k, flickr8k, folder, hw3, "
+              r"scenes \(did you mean 'coco'\?\)",
     ):
         check(Fetch, "fetch", given, Path("params.yaml"))
     monkeypatch.chdir(tmp_path)
@@ -450,6 +428,6 @@ def test_a_new_reader_is_found_by_its_name(
     (folder / "toy.py").write_text(
         "def read(request):\n    request.folder.mkdir()\n"
         "    (request.folder / 'toy').write_text(request.dataset)\n")
-    assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny").dataset == "toy"
+    assert Fetch(dataset="toy", path=None, encoder="tiny", decoder="tiny", **RULES).dataset == "toy"
     convert("toy", own, tmp_path / "raw")
     assert (tmp_path / "raw/toy").read_text() == "toy"

@@ -16,4 +16,4 @@ def read(request: Request) -> None:
     Raises:
         InputError: a file is missing or has another form; names the file and the row.
     """
-    karpathy.convert(request.dataset, request.location(), request.folder, None)
+    karpathy.convert(request, None)

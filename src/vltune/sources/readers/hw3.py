@@ -11,11 +11,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.randomness import derive
-from vltune.pipeline.records import SPLITS, read_captions
+from vltune.pipeline.records import Image, read_captions
 from vltune.sources.request import Request
-from vltune.sources.split import SplitWriter
+from vltune.sources.writer import writing
 
 EDITIONS = ("", "hw3_data", "p2_data", "hw3_data/p2_data")  # where the editions of the course keep the files
 
@@ -43,32 +42,14 @@ def read(request: Request) -> None:
     Raises:
         InputError: a file is missing or has another form; names the file and the row.
     """
-    source, counts = folder_of(request.location()), dict.fromkeys(SPLITS, 0)
-    with replaced(request.folder) as part:
-        splits = {name: SplitWriter(part, name) for name in SPLITS}
-        caption_id = 0
-        for part_name in ("train", "val"):
-            captions = read_captions(source / f"{part_name}.json")
+    source = folder_of(request.location())
+    with writing(request, "of the images' and captions' owners", "course data") as writer:
+        writer.source["splits"] = "test is two thirds of the course's val, chosen by a hash of the file name"
+        for part in ("train", "val"):
+            captions = read_captions(source / f"{part}.json")
             references = captions.by_image()
-            for image in tqdm(captions.images, part_name, unit="image", mininterval=2):
-                name = (
-                    "train"
-                    if part_name == "train"
-                    else ("val", "test", "test")[derive(0, image.file_name) % 3]
-                )
-                splits[name].take(
-                    image, source / "images" / part_name / image.file_name, references[image.id], caption_id
-                )
-                caption_id += len(references[image.id])
-                counts[name] += 1
-        tables = {
-            name: split.write({"description": "course data", "split": name}) for name, split in splits.items()
-        }
-        write_json(
-            part / "SOURCE.json",
-            {
-                "dataset": "hw3", "licence": "of the images' and captions' owners", "images": counts,
-                "questions": tables,
-                "splits": "test is two thirds of the course's val, chosen by a hash of the file name",
-            },
-        )
+            for image in tqdm(captions.images, part, unit="image", mininterval=2):
+                split = part if part == "train" else ("val", "test", "test")[derive(0, image.file_name) % 3]
+                file = source / "images" / part / image.file_name
+                unique = f"{part}-{image.id}"  # each file counts its images anew
+                writer.take(split, Image(unique, image.file_name), file, references[image.id])

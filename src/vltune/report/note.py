@@ -1,0 +1,52 @@
+"""The note below a table of results: what was measured, on what, with which intervals and controls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vltune.comparison.compare import Comparison
+
+
+def note(comparison: Comparison) -> str:
+    """Explain the numbers of one task: images, seeds, interval, controls, projector."""
+    first, settings = comparison.first, comparison.first.settings
+    signature = first.result["signature"]
+    sizes = sorted({method.result["projector_parameters"] for method in comparison.methods})
+    projector = " or ".join(f"{size:,}" for size in sizes)
+    questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
+    several = any(method.seeds > 1 for method in comparison.methods)
+    seeds = "Several seeds: their mean ± standard deviation. " if several else ""
+    explained = f"{first.spec.explained} {exceptions(signature)}"
+    return (
+        f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
+        f"method alone: {_intervals(comparison)}. {seeds}{explained}Trained and share count the "
+        f"decoder's parameters; the projector ({projector} parameters) is counted apart."
+    )
+
+
+def _intervals(comparison: Comparison) -> str:
+    """Explain the intervals of the methods, by their numbers of seeds."""
+    settings, seeds = comparison.first.settings, {method.seeds for method in comparison.methods}
+    samples = f"n={settings.bootstrap_samples}, seed {settings.seed}"
+    single = f"percentile bootstrap over images ({samples}), about this trained model"
+    explained = {
+        single if len(seeds) == 1 else f"of a single run, {single}": {1},
+        "Student's t over images, about these trained models": {2},
+        "Student's t over images and seeds": seeds - {1, 2},
+    }
+    return "; ".join(text for text, numbers in explained.items() if numbers & seeds)
+
+
+def exceptions(signature: Mapping[str, Any]) -> str:
+    """Say what is special about the test set: questions with one answer, images that were trained on."""
+    sentences = []
+    if single := signature.get("exact_match", 0):
+        which = "Every question has" if single == signature["questions"] else f"{single:,} questions have"
+        sentences.append(f"{which} a single answer: the accuracy is exact match after normalisation there. ")
+    if shared := signature.get("shared_images", 0):
+        sentences.append(
+            f"{shared:,} of the {signature['images']:,} test images are training images too, with other "
+            "texts: the score is not about unseen images. "
+        )
+    return "".join(sentences)
