@@ -18,7 +18,7 @@ from vltune.comparison import runs
 from vltune.comparison.compare import compare
 from vltune.metrics import vqa
 from vltune.pipeline import paths
-from vltune.report import text
+from vltune.report import note
 
 COLOURS = ("red", "green", "blue", "white")
 
@@ -63,4 +63,4 @@ def test_questions_alone_go_from_a_table_to_the_comparison(
     assert result["signature"]["exact_match"] == result["signature"]["questions"] > 0
     assert result["controls"][vqa.MOST_FREQUENT]["yes/no"]["value"] == 1, "all such answers are yes"
     [comparison] = compare(runs.collect(["lora", paths.START], ["vqa"], [0])[0])
-    assert "Every question has a single answer: the accuracy is exact match" in text.note(comparison)
+    assert "Every question has a single answer: the accuracy is exact match" in note.note(comparison)

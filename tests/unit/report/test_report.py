@@ -20,7 +20,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256, write_json
 from vltune.pipeline.params import choice
-from vltune.report import charts, gallery, tables, text
+from vltune.report import charts, gallery, note, tables, text
 from vltune.report.report import report
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -578,13 +578,13 @@ def test_the_note_says_what_is_special_about_the_test_set(
     both: Path,  # noqa: ARG001 - it writes the runs
 ) -> None:
     def note() -> str:
-        return text.note(compare(runs.collect(METHODS, ["vqa"], [0])[0])[0])
+        return note.note(compare(runs.collect(METHODS, ["vqa"], [0])[0])[0])
 
     usual = note()
     special = {"exact_match": QUESTIONS["questions"], "shared_images": 7}
     for method in ACCURACY:
         write_questions_run(method, signature=QUESTIONS | special)
-    added = text.exceptions(QUESTIONS | special)
+    added = note.exceptions(QUESTIONS | special)
     assert "Every question has a single answer: the accuracy is exact match after normalisation" in added
     assert "7 of the 60 test images are training images too, with other texts" in added
     assert note().replace(added, "") == usual
