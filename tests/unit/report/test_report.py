@@ -577,14 +577,14 @@ def test_the_page_of_dvc_plots_needs_no_network() -> None:
 def test_the_note_says_what_is_special_about_the_test_set(
     both: Path,  # noqa: ARG001 - it writes the runs
 ) -> None:
-    def note() -> str:
+    def shown() -> str:
         return note.note(compare(runs.collect(METHODS, ["vqa"], [0])[0])[0])
 
-    usual = note()
+    usual = shown()
     special = {"exact_match": QUESTIONS["questions"], "shared_images": 7}
     for method in ACCURACY:
         write_questions_run(method, signature=QUESTIONS | special)
     added = note.exceptions(QUESTIONS | special)
     assert "Every question has a single answer: the accuracy is exact match after normalisation" in added
     assert "7 of the 60 test images are training images too, with other texts" in added
-    assert note().replace(added, "") == usual
+    assert shown().replace(added, "") == usual
