@@ -185,22 +185,22 @@ def import_(
 
 @app.command()
 def search(
-    *, trials: options.Trials = 5, steps: options.Steps = 60, task: options.Task = "caption",
-    method: options.Methods = None, seed: options.SearchSeed = 0,
+    *, trials: options.Trials = 8, steps: options.Steps = 60, task: options.Task = "caption",
+    method: options.Methods = None, seed: options.SearchSeed = 1000,
     out: options.Table = Path("results/search.csv"), write: options.Write = False,
 ) -> None:
     """Search for learning rates, with the same number of trials for every method.
 
-    A trial is a short training at values drawn from the ranges in the method's file; the lowest validation
-    loss wins. Each trial is recorded in TABLE.csv as it ends. Recorded trials are not repeated, so that
-    Ctrl-C loses nothing and trials can be added later. TABLE.json has the best trial of each method, and the
-    expected best loss of k trials. The outputs of the pipeline are not changed.
+    A trial is a training at values drawn from the ranges in the method's file, which span a factor of 100 for
+    every method; the lowest validation loss wins. Each trial is recorded in TABLE.csv as it ends. Recorded
+    trials are not repeated, so that Ctrl-C loses nothing and trials can be added later. TABLE.json has the
+    best trial of each method, and the expected best loss of k trials. The pipeline's outputs stay as they are.
 
     \b
     Examples:
-      vltune search --task caption --trials 5 --steps 60
+      vltune search --task caption --trials 8 --steps 60
       vltune search --trials 8 --method lora --method adapter
-      vltune search --trials 8 --write
+      vltune search --task vqa --trials 8 --write
     """
     def work() -> None:
         from vltune.commands.search import main

@@ -238,3 +238,19 @@ def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -
 def test_unknown_method_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown method 'lroa'.*did you mean 'lora'"):
         interface.method("lroa")
+
+
+def test_rates_of_a_task_are_taken() -> None:
+    given = RATES | SETTINGS["lora"] | {"learning_rate": {"caption": 0.1, "vqa": 0.2}}
+    lora = check(interface.method("lora"), "lora", given)
+    assert [lora.of_task(task).learning_rate for task in ("caption", "vqa")] == [0.1, 0.2]
+    assert lora.of_task("vqa").projector_learning_rate == 0.01
+    alone = lora.model_copy(update={"learning_rate": {"vqa": 0.2}})
+    with pytest.raises(InputError, match=r"lora\.learning_rate in params\.yaml has no rate for 'caption'"):
+        alone.of_task("caption")
+
+
+@pytest.mark.parametrize("rate", [-1, float("nan"), True, "0.1", None, {}, {"vqa": -1}, {"vqaa": 1}, [0.1]])
+def test_wrong_rates_are_named(rate: object) -> None:
+    with pytest.raises(InputError, match=r"'lora\.learning_rate' = .*expected a number >= 0, or a mapping"):
+        check(interface.method("lora"), "lora", RATES | SETTINGS["lora"] | {"learning_rate": rate})

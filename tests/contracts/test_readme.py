@@ -119,6 +119,7 @@ def test_every_parameter_has_a_comment_on_its_line() -> None:
 @pytest.mark.parametrize(("change", "line"), [
     ("lora.rank=1024", "  rank: 1024"), ("budget.trained_share=0.003", "  trained_share: 0.003"),
     ("method=prefix", "method: prefix"), ("seeds=[1]", "- 1"),
+    ("full.learning_rate.vqa=0.01", "  learning_rate: {caption: 0.0004, vqa: 0.01}"),
 ])
 def test_comments_survive_an_experiment(tmp_path: Path, change: str, line: str) -> None:
     """`-S` rewrites the file and replaces every list, with the comments and empty lines that follow it."""

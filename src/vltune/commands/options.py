@@ -44,7 +44,8 @@ Steps = Annotated[int, typer.Option(
     min=1, help="The steps of a trial; all else is as in the section `train` of params.yaml.")]
 Methods = Annotated[list[str] | None, typer.Option(
     help="A method to search; by default those of params.yaml.")]
-SearchSeed = Annotated[int, typer.Option(help="The seed of the drawn values and of the trainings.")]
+SearchSeed = Annotated[int, typer.Option(
+    help="The seed of the drawn values and of the trainings; no seed of a reported run.")]
 Table = Annotated[Path, typer.Option(metavar="TABLE.csv", help="The table of trials.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the best values into params.yaml.")]
 CloneFolder = Annotated[Path | None, typer.Option(

@@ -12,7 +12,7 @@ from dvc.utils.serialize import modify_yaml
 from tqdm import tqdm
 
 from vltune.commands import output
-from vltune.comparison.choice import compared
+from vltune.comparison.choice import compared, values
 from vltune.comparison.trials import read_trials, summaries, summary, write_trials
 from vltune.methods import interface
 from vltune.methods.checkpoint import base_of
@@ -33,16 +33,16 @@ from vltune.training.train import Train, train
 def draw(method: str, trial: int, seed: int) -> dict[str, float]:
     """Draw the searched values of a trial from a low-discrepancy sequence, rounded to three digits.
 
-    The sequence starts in the middle of the ranges, or at a random point for a seed other than 0. A trial
-    depends on its number alone: a longer search continues a shorter one, and methods with the same number of
-    searched values are tried at the same relative points of their ranges.
+    The sequence starts at a random point, so that no value is tried because it is known to work. A trial
+    depends on its number and the seed alone: a longer search continues a shorter one, and methods with the
+    same number of searched values are tried at the same relative points of their ranges.
 
     Source: Bergstra and Bengio 2012, Random Search for Hyper-Parameter Optimization, section 5
         (low-discrepancy sequences instead of random points); Roberts 2018, The Unreasonable Effectiveness of
         Quasirandom Sequences (the sequence R).
     """
     ranges = interface.searchable(interface.method(method))
-    first = numpy_generator(seed, "first trial").random(len(ranges)) if seed else [0.5] * len(ranges)
+    first = numpy_generator(seed, "first trial").random(len(ranges))
     base = 2.0  # becomes the root of x^(d + 1) = x + 1, in d dimensions
     for _ in range(50):
         base = (1 + base) ** (1 / (len(ranges) + 1))
@@ -87,17 +87,14 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
     Args: methods, empty for those of params.yaml; write, whether the best values go into params.yaml.
 
     Raises:
-        InputError: the input is wrong, the data or the aligned start is missing, or the table holds trials
-            that were made under other conditions.
+        InputError: the input is wrong, the seed is that of a run that is reported, the data or the aligned
+            start is missing, or the table holds trials that were made under other conditions.
     """
     choice_of("unknown task", task, TASKS)
     methods = methods or compared()
-    start = paths.checkpoint(START, task, 0) / "checkpoint.json"
-    if not start.is_file():
-        raise InputError(
-            f"{start}: no such file; make it with `dvc repro align` in the root of the repository")
+    ready(task, seed)
     recipe = load(Train, "train").model_copy(update={"steps": steps})
-    settings = {method: sized(method) for method in methods}
+    settings = {method: sized(method, task) for method in methods}
     hashes = {method: conditions(method, settings[method], task, recipe) for method in methods}
     rows = read_trials(out)
     check(out, rows, task, hashes, seed)
@@ -119,25 +116,42 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
     report = {method: trial["best"] | {"val_loss": trial["val_loss"]} for method, trial in best.items()}
     output.emit(report, None)
     if write:
-        write_best(best)
+        write_best(best, task)
 
 
-def write_best(best: dict[str, dict[str, Any]]) -> None:
-    """Write the best values into params.yaml, keeping its comments; InputError if a method has none."""
+def ready(task: str, seed: int) -> None:
+    """Raise InputError if the aligned start is missing, or if the seed is that of a run that is reported."""
+    if seed in values("seeds", int):
+        raise InputError(f"--seed {seed} is in 'seeds' of params.yaml: a reported run must not be the "
+                         "winning trial of the search; give another seed")
+    start = paths.checkpoint(START, task, 0) / "checkpoint.json"
+    if not start.is_file():
+        raise InputError(
+            f"{start}: no such file; make it with `dvc repro align` in the root of the repository")
+
+
+def write_best(best: dict[str, dict[str, Any]], task: str) -> None:
+    """Write the best values as those of a task into params.yaml, keeping its comments and the values of other
+    tasks; InputError if a method has none."""
     diverged = [method for method, trial in best.items() if trial["note"]]
     if diverged:
         raise InputError(f"{PARAMS} is not changed: every trial of {diverged[0]} has diverged; lower its "
                          "ranges in its file in methods/")
     with modify_yaml(PARAMS) as content:
         for method, trial in best.items():
-            content[method].update(trial["best"])
+            for name, value in trial["best"].items():
+                known = content[method][name]
+                if isinstance(known, dict):
+                    known[task] = value
+                else:
+                    content[method][name] = {each: value if each == task else known for each in TASKS}
 
 
-def sized(method: str) -> Method:
-    """Read a method's section, at the size that meets the parameter budget."""
+def sized(method: str, task: str) -> Method:
+    """Read a method's section for a task, at the size that meets the parameter budget."""
     cls = interface.method(method)
     budget = load(Budget, "budget") if cls.SIZE else None
-    return budgets.solve(load(cls, method), read_config(DECODER / "config.json"), budget)[0]
+    return budgets.solve(load(cls, method).of_task(task), read_config(DECODER / "config.json"), budget)[0]
 
 
 def check(out: Path, rows: list[dict[str, Any]], task: str, hashes: dict[str, str], seed: int) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Method, replace, uniform
+from vltune.methods.interface import LogUniform, Method, Rates, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
 SITES = ("after_attention", "after_mlp")
@@ -39,7 +39,7 @@ class BottleneckLayer(nn.Module):
 class Adapter(Method):
     """Section `adapter`: the width of the bottleneck."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0015, 0.024)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
     bottleneck: int = Field(ge=1, le=65536)
 
     SIZE: ClassVar = "bottleneck"

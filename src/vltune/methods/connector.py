@@ -6,20 +6,16 @@ projected features). Trained parameters: 0 of the decoder's.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 
-from vltune.methods.interface import LogUniform, Method
+from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Connector(Method):
-    """Section `connector`: only learning rates (the method's own has nothing to act on); the projector,
-    trained alone, bears a higher one than beside a decoder that changes."""
-
-    projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.00075, 0.012)]
+    """Section `connector`: only learning rates (the method's own has nothing to act on)."""
 
     RANDOM: ClassVar = False
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, PeftForm
+from vltune.methods.interface import LogUniform, PeftForm, Rates
 from vltune.methods.lora import Lora, LoraLinear
 from vltune.model.attention import Linear
 from vltune.model.decoder import DecoderConfig
@@ -58,7 +57,7 @@ class DoraLinear(LoraLinear):
 class Dora(Lora):
     """Section `dora`: the same fields as `lora`."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
 
     LAYER: ClassVar = DoraLinear
     PEFT: ClassVar = PeftForm(

@@ -10,16 +10,15 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
 
-from vltune.methods.interface import LogUniform, Method
+from vltune.methods.interface import LogUniform, Method, Rates
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Full(Method):
     """Section `full`: only the learning rates."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0001, 0.0016)]
+    learning_rate: Annotated[Rates, LogUniform(1e-5, 1e-3)]
 
     RANDOM: ClassVar = False
 

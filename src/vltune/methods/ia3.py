@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from vltune.methods.interface import LogUniform, Method, PeftForm, replace
+from vltune.methods.interface import LogUniform, Method, PeftForm, Rates, replace
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
 
@@ -68,7 +67,7 @@ class RescaledInput(nn.Module):
 class Ia3(Method):
     """Section `ia3`: only the learning rates."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0025, 0.04)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
 
     RANDOM: ClassVar = False
     PEFT: ClassVar = PeftForm(

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from pydantic import Field
+from pydantic import BeforeValidator
 from torch import nn
 
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.params import Section, nearest
+from vltune.pipeline.params import TASKS, Section, nearest
 
 NOT_METHODS = ("__init__", "interface", "checkpoint")
 
@@ -30,8 +30,10 @@ NOT_METHODS = ("__init__", "interface", "checkpoint")
 class LogUniform:
     """The range in which a search looks for a field's value, uniform on a logarithmic scale.
 
-    It stands in the field's annotation. The ranges of all methods
-    span the same factor, so that none is searched more finely.
+    It stands in the field's annotation. The ranges are two whole decades, chosen before any trial: 0.001 to
+    0.1 for what a method adds to the decoder, 0.00001 to 0.001 for the decoder's own weights, 0.0001 to 0.01
+    for the projector. So all methods are searched equally finely, and no range is centred on a value that is
+    known to work.
     """
 
     low: float
@@ -40,6 +42,18 @@ class LogUniform:
     def at(self, share: float) -> float:
         """Give the value at a share of the range, 0 to 1."""
         return self.low * (self.high / self.low) ** share
+
+
+def _checked_rates(value: Any) -> Any:
+    rates = value if isinstance(value, dict) else {TASKS[0]: value}
+    numbers = all(type(rate) in (int, float) and 0 <= rate < math.inf for rate in rates.values())
+    if not rates or not numbers or not set(rates) <= set(TASKS):
+        raise ValueError(f"expected a number >= 0, or a mapping with such a number for {' and '.join(TASKS)}")
+    return value
+
+
+# A learning rate: a number for all tasks, or a mapping with a number for each.
+Rates = Annotated[float | dict[str, float], BeforeValidator(_checked_rates)]
 
 
 @dataclass(frozen=True)
@@ -70,8 +84,8 @@ class Method(Section):
     layers; `PEFT`, its form in Hugging Face's PEFT, or None.
     """
 
-    learning_rate: float = Field(ge=0)
-    projector_learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000175, 0.0028)]
+    learning_rate: Rates
+    projector_learning_rate: Annotated[Rates, LogUniform(1e-4, 1e-2)]
 
     SIZE: ClassVar[str | None] = None
     STARTS_AS_BASE: ClassVar[bool] = True
@@ -87,6 +101,21 @@ class Method(Section):
     def count(self, config: DecoderConfig) -> int:
         """Count the parameters to train on a decoder of these
         sizes, by the closed formula of the file's docstring."""
+
+    def of_task(self, task: str) -> Self:
+        """Give the method with the learning rates of a task, as numbers.
+
+        Raises:
+            InputError: a rate is given for other tasks alone.
+        """
+        rates = {}
+        for name in ("learning_rate", "projector_learning_rate"):
+            value = getattr(self, name)
+            if isinstance(value, dict) and task not in value:
+                raise InputError(f"{self.title()}.{name} in params.yaml has no rate for '{task}'; it has one "
+                                 f"for {' and '.join(value)}")
+            rates[name] = value[task] if isinstance(value, dict) else value
+        return self.model_copy(update=rates)
 
     def resized(self, size: int) -> Self:
         """Give the method with another size; whatever scales with the size is changed with it."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Method, PeftForm, replace, uniform
+from vltune.methods.interface import LogUniform, Method, PeftForm, Rates, replace, uniform
 from vltune.model.attention import Linear
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.operations import LowRankLinear
@@ -60,7 +60,7 @@ class Lora(Method):
     """Section `lora`: rank r, alpha (the update is scaled by
     alpha / rank), dropout on the input, target linears."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.000875, 0.014)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
     rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
     dropout: float = Field(ge=0, lt=1)

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
 
-from vltune.methods.interface import LogUniform, Method
+from vltune.methods.interface import LogUniform, Method, Rates
 from vltune.model.decoder import Decoder, DecoderConfig
 
 NORMS = ("attention_norm", "mlp_norm")
@@ -22,7 +21,7 @@ NORMS = ("attention_norm", "mlp_norm")
 class Norm(Method):
     """Section `norm`: only the learning rates."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0025, 0.04)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
 
     RANDOM: ClassVar = False
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Method, replace, uniform
+from vltune.methods.interface import LogUniform, Method, Rates, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
@@ -80,7 +80,7 @@ class Prefix(Method):
     """Section `prefix`: the number of prefix positions, and
     the hidden width of the reparametrisation (0: none)."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0125, 0.2)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
     length: int = Field(ge=1, le=4096)
     reparametrization: int = Field(ge=0, le=65536)
     # standard deviation of the initial values; has no effect with reparametrization

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vltune.methods.interface import LogUniform, Method, PeftForm, replace
+from vltune.methods.interface import LogUniform, Method, PeftForm, Rates, replace
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
@@ -40,7 +40,7 @@ class PromptEmbeddings(nn.Module):
 class Prompt(Method):
     """Section `prompt`: the number of positions."""
 
-    learning_rate: Annotated[float, Field(ge=0), LogUniform(0.0025, 0.04)]
+    learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
     length: int = Field(ge=1, le=4096)
 
     SIZE: ClassVar = "length"

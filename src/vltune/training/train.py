@@ -82,7 +82,7 @@ def train_stage(
     Raises:
         InputError: no size reaches the budget, or as `train` does.
     """
-    sized, solved = budgets.solve(settings, read_config(DECODER / "config.json"), budget)
+    sized, solved = budgets.solve(settings.of_task(task), read_config(DECODER / "config.json"), budget)
     curve = paths.curve(method, task, seed)
     trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}",
                     lambda rows: write_table(curve, pd.DataFrame(rows, columns=COLUMNS, dtype=object), "\t"))

@@ -39,7 +39,7 @@ def test_every_method_is_searched_over_the_same_factor() -> None:
         for name in interface.names()
         for one in interface.searchable(interface.method(name)).values()
     }
-    assert len(factors) == 1
+    assert factors == {100}
     assert all(
         set(interface.searchable(interface.method(name))) <= set(read(ROOT / "params.yaml")[name])
         for name in interface.names()
@@ -75,7 +75,7 @@ def project(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-def run(trials: int, *methods: str, steps: int = 2, seed: int = 0, write: bool = False) -> list[dict]:
+def run(trials: int, *methods: str, steps: int = 2, seed: int = 9, write: bool = False) -> list[dict]:
     command.main("caption", trials, steps, list(methods), seed, TABLE, write)
     return read_trials(TABLE)
 
@@ -104,7 +104,7 @@ def test_trials_are_equal_recorded_and_leave_the_pipeline_alone(
     ]
     assert "learning_rate" not in rows[1]
     for row in rows:
-        assert search.draw(row["method"], row["trial"], 0).items() <= row.items()
+        assert search.draw(row["method"], row["trial"], 9).items() <= row.items()
         assert row["val_loss"] > 0
         assert row["steps"] == 2
     best = read_json(TABLE.with_suffix(".json"))
@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_what_is_done(project: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_best_goes_into_params_and_nothing_else_changes(project: Path) -> None:
     # what no trial has
-    text = re.sub(r"(learning_rate: )0\.0*[1-9]\d*", r"\g<1>0.001", Path("params.yaml").read_text())
+    text = re.sub(r"((caption|vqa): )0\.0*[1-9]\d*", r"\g<1>0.001", Path("params.yaml").read_text())
     Path("params.yaml").write_text(text)
     before = text.splitlines()
     run(2, "lora", write=True)
@@ -162,9 +162,19 @@ def test_the_best_goes_into_params_and_nothing_else_changes(project: Path) -> No
     assert sorted(changed) == ["learning_rate", "projector_learning_rate"]
     assert project
     best = read_json(TABLE.with_suffix(".json"))[0]
-    assert best["best"].items() <= read()["lora"].items()
+    assert {name: read()["lora"][name] for name in best["best"]} == {
+        name: {"caption": value, "vqa": 0.001} for name, value in best["best"].items()
+    }
     assert best["steps"] == 2
     run(2, "lora")  # the searched values are no condition
+
+
+def test_rates_for_all_tasks_become_rates_of_each(project: Path) -> None:
+    assert project
+    run(1, "ia3", write=True)
+    assert read()["ia3"]["learning_rate"] == {
+        "caption": search.draw("ia3", 0, 9)["learning_rate"], "vqa": 0.01,
+    }
 
 
 def test_a_trial_that_diverges_counts_as_a_guess(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,9 +193,9 @@ def test_trials_of_another_kind_are_not_mixed(project: Path) -> None:
     assert project
     run(1, "lora")
     message = (
-        r"results/search\.csv: holds trials of lora caption of 2 steps and seed 0, made with other steps"
+        r"results/search\.csv: holds trials of lora caption of 2 steps and seed 9, made with other steps"
     )
-    for change in ({"steps": 3}, {"seed": 1}):
+    for change in ({"steps": 3}, {"seed": 8}):
         with pytest.raises(InputError, match=message):
             run(1, "lora", **change)
     text = Path("params.yaml").read_text()
@@ -205,7 +215,9 @@ def test_trials_from_another_start_are_not_mixed(project: Path) -> None:
 
 def test_wrong_input_is_named(project: Path) -> None:
     with pytest.raises(InputError, match=r"unknown task 'captoin' \(did you mean 'caption'\?\)"):
-        command.main("captoin", 1, 2, ["lora"], 0, TABLE, False)
+        command.main("captoin", 1, 2, ["lora"], 9, TABLE, False)
+    with pytest.raises(InputError, match=r"--seed 0 is in 'seeds' of params\.yaml: a reported run"):
+        run(1, "lora", seed=0)
     with pytest.raises(InputError, match=r"unknown method 'lroa'"):
         run(1, "lroa")
     TABLE.parent.mkdir()
