@@ -194,7 +194,7 @@ def search(
     A trial is a training at values drawn from the ranges in the method's file, which span a factor of 100 for
     every method; the lowest validation loss wins. Each trial is recorded in TABLE.csv as it ends. Recorded
     trials are not repeated, so that Ctrl-C loses nothing and trials can be added later. TABLE.json has the
-    best trial of each method, and the expected best loss of k trials. The pipeline's outputs stay as they are.
+    best trial of each method, and the expected best loss of k trials. The pipeline's outputs stay unchanged.
 
     \b
     Examples:
