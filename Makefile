@@ -1,5 +1,6 @@
 # The two commands: `make repro` and `make test`. Each sets up its own virtual environment first, from pinned packages.
 PYTHON ?= python3
+EXTRAS ?=
 VENV := .venv
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -20,7 +21,12 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
 	touch $@
 
-setup: $(VENV)/.runtime  ## Create .venv with the pinned packages and the command .venv/bin/vltune
+$(VENV)/.extra-%: requirements-%.txt $(VENV)/.runtime
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	touch $@
+
+# EXTRAS=clip adds what CLIPScore needs.
+setup: $(VENV)/.runtime $(EXTRAS:%=$(VENV)/.extra-%)  ## Create .venv with the pinned packages and the command .venv/bin/vltune
 
 repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
 	dvc repro

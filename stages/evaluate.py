@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import argparse
 
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.clip import ClipScore
 from vltune.metrics.evaluate import evaluate
 from vltune.pipeline.params import TASKS, load
 from vltune.pipeline.process import die_with_parent, run
@@ -24,7 +25,8 @@ def main() -> None:
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
-    evaluate(given.method, given.task, given.seed, load(Evaluate, "evaluate"))
+    settings, images = load(Evaluate, "evaluate"), load(ClipScore, "clipscore")
+    evaluate(given.method, given.task, given.seed, settings, images)
 
 
 if __name__ == "__main__":

@@ -76,11 +76,14 @@ def measured(names: tuple[str, ...], given: dict, settings: Evaluate) -> dict[st
 
 
 def write_run(
-    method: str, seed: int = 0, seconds: float = 100.0, signature: dict = SIGNATURE, better: float = 0.0
+    method: str, seed: int = 0, seconds: float = 100.0, signature: dict = SIGNATURE, better: float = 0.0,
+    seen: tuple[str, ...] = (),
 ) -> None:
-    """A run as the stages before leave it; `better` is what its CIDEr is above that of its method."""
+    """A run as the stages before leave it; `better` is what its CIDEr is above that of its method, `seen` are
+    the metrics of images that it has."""
     cider = CIDER[method] + 0.01 * seed + better
     given = of_captions(cider, f"{method}{seed}")
+    given |= {name: around(0.3 * cider, f"{name}{method}{seed}").tolist() for name in seen}
     write_json(
         paths.result(method, "caption", seed),
         {
@@ -88,7 +91,9 @@ def write_run(
             "method": method,
             "seed": seed,
             "metrics": measured(
-                TASKS["caption"].metrics, given, Evaluate.model_validate(signature["evaluate"])
+                tuple(name for name in TASKS["caption"].metrics
+                      if name in given or name not in TASKS["caption"].optional),
+                given, Evaluate.model_validate(signature["evaluate"]),
             ),
             "diversity": {
                 "distinct-1": 0.06,

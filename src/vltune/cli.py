@@ -87,7 +87,7 @@ def score(
     the settings of the section `evaluate` of params.yaml.
 
     PREDICTIONS: {name: caption}, [{"image_id", "caption"}] or [{"question_id", "answer"}]. There must be
-    exactly one for each annotated image or question.
+    exactly one for each annotated image or question. CLIPScore needs --images, and clipscore.weights there.
 
     \b
     Examples:

@@ -30,7 +30,8 @@ Predictions = Annotated[Path, typer.Argument(
     metavar="PREDICTIONS.json", help="Captions or answers; see below.")]
 Annotations = Annotated[Path, typer.Argument(
     metavar="ANNOTATIONS.json", help="COCO captions, or VQAv2 annotations.")]
-CheckedFolder = Annotated[Path | None, typer.Option(help="Check that every image is in this folder.")]
+CheckedFolder = Annotated[Path | None, typer.Option(
+    help="Check that every image is in this folder; CLIPScore reads them there.")]
 Results = Annotated[list[str] | None, typer.Argument(
     metavar="[[NAME=]RESULTS.json]...", help="Result files; by default those of the pipeline.")]
 ComparedTask = Annotated[str | None, typer.Option(help="caption or vqa; by default every task with results.")]

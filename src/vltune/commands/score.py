@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from vltune.commands import images, output
-from vltune.metrics import accuracy, bootstrap, caption, vqa
+from vltune.metrics import accuracy, bootstrap, caption, clip, vqa
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.clip import ClipScore
+from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.params import load
@@ -32,11 +35,47 @@ def main(predictions: Path, annotations: Path, folder: Path | None, out: Path | 
     if isinstance(content, list) and content and isinstance(content[0], dict) and "question_id" in content[0]:
         output.emit(answers(predictions, content, annotations, folder, settings), out)
     else:
-        output.emit(captions(predictions, content, annotations, folder, settings), out)
+        scores = captions(predictions, content, annotations, folder, settings, root)
+        output.emit(scores, out)
+        stream = sys.stderr if out is None else sys.stdout  # a pipe gets JSON and nothing else
+        stream.write("\n".join(course_lines(scores)) + "\n")
+
+
+def course_lines(scores: dict[str, Any]) -> list[str]:
+    """Give the line that the evaluation script of the course NTU DLCV prints, whose CLIPScore is without the
+    prefix, and the metrics as published (Hessel et al. 2021), or why there is no CLIPScore."""
+    names = {"CIDEr": "CIDEr", "CLIPScore": "CLIPScore-course"}
+    values = {label: scores["metrics"].get(name) for label, name in names.items()}
+    line = " | ".join(
+        f"{label}: {score['value'] if score else 'not computed'}" for label, score in values.items()
+    )
+    made = scores.get("clipscore", {"not_computed": "clipscore.weights in params.yaml is empty"})
+    if "not_computed" in made:
+        return [line, f"(no CLIPScore: {made['not_computed']})"]
+    published = (f"{name} {scores['metrics'][name]['value']:.3f}" for name in ("CLIPScore", "RefCLIPScore"))
+    return [line, f"(CLIPScore as in the course, without a prefix; as published: {', '.join(published)})"]
+
+
+def seen(
+    rows: list[Prediction], folder: Path | None, settings: Evaluate, root: Path
+) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """Score captions against the images in `folder`, if params.yaml names weights.
+
+    Returns: metrics; what results say of CLIP: the model, or why there are no metrics. Both may be empty.
+    """
+    asked = load(ClipScore, "clipscore", root / "params.yaml")
+    if asked.weights is None:
+        return {}, {}
+    if folder is None:
+        return {}, {"clipscore": {"not_computed": "it needs the images; give their folder with --images"}}
+    if (root / asked.weights).exists():
+        asked = asked.model_copy(update={"weights": str(root / asked.weights)})
+    scores = clip.measure(rows, folder, asked, settings, root / paths.CLIP_CACHE)
+    return scores.metrics, {"clipscore": scores.signature}
 
 
 def captions(
-    path: Path, predictions: Any, annotations: Path, folder: Path | None, settings: Evaluate
+    path: Path, predictions: Any, annotations: Path, folder: Path | None, settings: Evaluate, root: Path
 ) -> dict[str, Any]:
     """Score captions: metrics with intervals, diversity, and the CIDEr that is left when each image gets
     another one's caption."""
@@ -61,9 +100,12 @@ def captions(
         Prediction(image.id, image.file_name, by_image[image.id], references[image.id])
         for image in known.images
     ]
-    scores, _ = caption.score(path, caption.checked(path, rows), [], settings)
+    rows = caption.checked(path, rows)
+    scores, _ = caption.score(path, rows, [], settings)
     scores["diversity"].pop("novel_share")  # there are no training captions to compare with
-    return {"images": len(rows), **scores}
+    metrics, made = seen(rows, folder, settings, root)
+    scores["metrics"] |= metrics
+    return {"images": len(rows), **scores, **made}
 
 
 def caption_of(path: Path, predictions: Any, known: Captions) -> dict[int | str, str]:

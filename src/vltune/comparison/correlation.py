@@ -10,7 +10,7 @@ from scipy import stats
 
 from vltune.metrics import tokenize
 from vltune.metrics.bootstrap import unpack
-from vltune.metrics.interface import CaptionMetric, caption_metrics
+from vltune.metrics.interface import CaptionMetric, caption_metrics, image_metrics
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def scores_of_texts(captions: list[str], references: list[list[str]]) -> dict[st
 def scores_of_results(per_image: Mapping[str, list]) -> dict[str, np.ndarray]:
     """Take the same from `per_image` of a results file: {metric: [images]}, in the order of its images."""
     scores = {}
-    for metric in caption_metrics():
+    for metric in (*caption_metrics(), *(seen for seen in image_metrics() if seen.key in per_image)):
         values = per_image[metric.key]
         scores |= _listed(metric, np.array(unpack(values) if metric.value else values, dtype=float))
     return scores

@@ -19,7 +19,7 @@ from vltune.comparison.estimates import FEWEST_SEEDS, Estimate, estimate
 from vltune.comparison.scores import Metric
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import DIGITS, Evaluate
-from vltune.metrics.interface import CaptionMetric, caption_metrics
+from vltune.metrics.interface import CaptionMetric, caption_metrics, image_metrics
 
 PerImage = Mapping[str, Any]
 Seeds = Sequence[PerImage]  # one method, trained with several seeds
@@ -115,5 +115,6 @@ def _accuracy(name: str, methods: Mapping[str, Seeds]) -> Metric:
 
 
 CAPTION = {
-    name: (metric, column) for metric in caption_metrics() for column, name in enumerate(metric.values)
+    name: (metric, column) for metric in (*caption_metrics(), *image_metrics())
+    for column, name in enumerate(metric.values)
 }

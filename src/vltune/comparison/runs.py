@@ -13,6 +13,7 @@ from vltune.comparison import frames
 from vltune.comparison.choice import wanted
 from vltune.comparison.tasks import TASKS, Control, Task
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.interface import image_metrics
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
@@ -51,6 +52,13 @@ class Scored:
     def main(self) -> dict[str, float]:
         """The task's main metric."""
         return self.scores[self.spec.main]
+
+    @property
+    def not_computed(self) -> dict[str, str]:
+        """Metrics of images that were asked for, but could not be computed: "not computed" by their names."""
+        asked = "not_computed" in self.result["signature"].get("clipscore", {})
+        names = [name for name in self.spec.listed if name in self.spec.optional] if asked else []
+        return dict.fromkeys(names, "not computed")
 
     def control(self, control: Control) -> dict[str, dict[str, float]]:
         """Give the metrics that a control reaches."""
@@ -173,7 +181,8 @@ def mean(values: list[Any]) -> Any:
 def _check(path: Path, spec: Task, result: dict[str, Any]) -> None:
     """Check that every score is there which the tables show,
     of the run and of its controls, and what verdicts need."""
-    fields(path, "per_image", 0, result["per_image"], spec.per_image)
+    seen = tuple(metric.key for metric in image_metrics() if metric.key in result["metrics"])
+    fields(path, "per_image", 0, result["per_image"], (*spec.per_image, *seen))
     check(
         Evaluate, "evaluate",
         fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path,

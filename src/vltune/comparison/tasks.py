@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vltune.metrics.interface import caption_metrics
+from vltune.metrics.interface import caption_metrics, image_metrics
 from vltune.pipeline.questions import ANSWER_TYPES
 
 
@@ -23,7 +23,7 @@ class Task:
     """What results files of a task hold, and what tables and charts show of it."""
 
     metrics: tuple[str, ...]  # the main one, of charts and verdicts, first
-    optional: tuple[str, ...]  # those of them that a data set may lack
+    optional: tuple[str, ...]  # those of them that results may lack
     listed: tuple[str, ...]  # those that comparison.md shows beside the main one
     controlled: tuple[str, ...]  # those that controls have
     blind: tuple[Control, ...]  # each run's own controls; charts mark the first
@@ -46,8 +46,9 @@ class Task:
 
 TASKS = {
     "caption": Task(
-        metrics=tuple(name for metric in caption_metrics() for name in metric.values), optional=(),
-        listed=tuple(name for metric in caption_metrics()[1:] for name in metric.listed),
+        metrics=tuple(name for metric in (*caption_metrics(), *image_metrics()) for name in metric.values),
+        optional=tuple(name for metric in image_metrics() for name in metric.values),
+        listed=tuple(name for metric in (*caption_metrics()[1:], *image_metrics()) for name in metric.listed),
         controlled=caption_metrics()[0].values, blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
         baseline=None, parts=("diversity",),
         per_image=("images", *(metric.key for metric in caption_metrics())),

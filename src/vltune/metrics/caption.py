@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vltune.metrics import bootstrap, diversity, signature, tokenize
+from vltune.metrics import bootstrap, clip, diversity, signature, tokenize
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.caption_metrics import cider
 from vltune.metrics.interface import caption_metrics
@@ -71,8 +71,10 @@ def other_image(
     return bootstrap.row(scores.mean(), bootstrap.means(counts, scores), confidence)
 
 
-def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, list], dict[str, Any]]:
-    """Score a predictions file; the training references are read from data/raw.
+def measure(
+    path: Path, settings: Evaluate, images: clip.ClipScore = clip.OFF
+) -> tuple[dict[str, Any], dict[str, list], dict[str, Any]]:
+    """Score a predictions file; training references and images are read from data/raw.
 
     Returns: metrics, diversity and the blind control; scores per image; the signature.
     Raises:
@@ -82,8 +84,14 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
     training = read_captions(paths.captions("train"))
     known = [caption.caption for caption in training.captions]
     scores, per_image = score(path, predictions, known, settings)
-    shared = signature.sign_shared_images(predictions, training.images)
-    return scores, per_image, signature.sign_captions(predictions, known, settings) | shared
+    signed = signature.sign_captions(predictions, known, settings)
+    signed |= signature.sign_shared_images(predictions, training.images)
+    if images.weights is not None:
+        seen = clip.measure(predictions, paths.images("test"), images, settings, paths.CLIP_CACHE)
+        scores["metrics"] |= seen.metrics
+        per_image |= seen.per_image
+        signed |= {"clipscore": seen.signature}
+    return scores, per_image, signed
 
 
 def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:

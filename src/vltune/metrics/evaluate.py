@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vltune.metrics import caption, vqa
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.clip import OFF, ClipScore
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
@@ -13,12 +14,11 @@ COSTS = ("trained_parameters", "trained_share", "projector_parameters", "checkpo
 TRAININGS = (
     "budget", "audit",
 )  # what a training says of its size and of its audit; the start and imported runs have none
-# By task: what reads a predictions file, and gives the scores, the scores per image and the signature.
-SCORED_BY = {"caption": caption.measure, "vqa": vqa.measure}
 
 
-def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
-    """Score one run; write data/results/METHOD/TASK-SEED.json.
+def evaluate(method: str, task: str, seed: int, settings: Evaluate, images: ClipScore = OFF) -> None:
+    """Score one run; write data/results/METHOD/TASK-SEED.json. Captions are scored against their images too
+    if `images` has weights.
 
     Raises:
         InputError: a file is missing or of the wrong form, or Java does not work.
@@ -32,7 +32,8 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate) -> None:
     checkpoint = paths.checkpoint(method, task, seed) / "checkpoint.json"
     description = read_json(checkpoint)
     costs = fields(checkpoint, "the whole", 0, description, COSTS)
-    scores, per_image, signature = SCORED_BY[task](path, settings)
+    measured = vqa.measure(path, settings) if task == "vqa" else caption.measure(path, settings, images)
+    scores, per_image, signature = measured
     write_json(
         paths.result(method, task, seed),
         {

@@ -7,7 +7,9 @@ A file has
   over images;
 - `value(sums)`, for counts alone: the metric of sums [..., columns], as [..., len(VALUES)];
 - `VALUES`: the names of the metric's values; `LISTED`: those of them that metrics/comparison.md shows;
-- `POSITION`: where it stands in tables, the main metric first.
+- `POSITION`: where it stands in tables, the main metric first;
+- `IMAGES = True`, if it looks at the images: `statistics(embeddings)` then takes CLIP's embeddings
+  (`embeddings.py`) and gives scores [images]. It is computed where the section `clipscore` has weights.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class CaptionMetric:
 
     values: tuple[str, ...]
     listed: tuple[str, ...]
-    statistics: Callable[[list[str], list[list[str]]], np.ndarray]
+    statistics: Callable[..., np.ndarray]
     value: Callable[[np.ndarray], np.ndarray] | None
 
     @property
@@ -40,11 +42,21 @@ class CaptionMetric:
 
 @cache
 def caption_metrics() -> tuple[CaptionMetric, ...]:
-    """Load every metric of captions, in the order of tables."""
+    """Load every metric of texts alone, in the order of tables."""
+    return _loaded(images=False)
+
+
+@cache
+def image_metrics() -> tuple[CaptionMetric, ...]:
+    """Load every metric that looks at the images too, in the order of tables."""
+    return _loaded(images=True)
+
+
+def _loaded(images: bool) -> tuple[CaptionMetric, ...]:
     names = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
     modules = [importlib.import_module(f"{__package__}.{FOLDER.name}.{name}") for name in names]
     modules.sort(key=lambda module: module.POSITION)
     return tuple(
         CaptionMetric(module.VALUES, module.LISTED, module.statistics, getattr(module, "value", None))
-        for module in modules
+        for module in modules if getattr(module, "IMAGES", False) == images
     )

@@ -6,7 +6,13 @@ from pathlib import Path
 
 RAW, FEATURES = Path("data/raw"), Path("data/features")
 ENCODER, DECODER = Path("data/base/encoder"), Path("data/base/decoder")
+CLIP_CACHE = Path(".work/clip")  # embeddings that all evaluations share
 START = "aligned"  # the run with the aligned projector and no training, from which all trainings start
+
+
+def images(split: str) -> Path:
+    """Give the folder of a split's images."""
+    return RAW / "images" / split
 
 
 def captions(split: str) -> Path:

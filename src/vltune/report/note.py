@@ -40,7 +40,7 @@ def _intervals(comparison: Comparison) -> str:
 
 def exceptions(signature: Mapping[str, Any]) -> str:
     """Say what is special about the test set: questions with one answer, images that were trained on."""
-    sentences = []
+    sentences = [_clip(signature["clipscore"])] if "clipscore" in signature else []
     if single := signature.get("exact_match", 0):
         which = "Every question has" if single == signature["questions"] else f"{single:,} questions have"
         sentences.append(f"{which} a single answer: the accuracy is exact match after normalisation there. ")
@@ -50,3 +50,11 @@ def exceptions(signature: Mapping[str, Any]) -> str:
             "texts: the score is not about unseen images. "
         )
     return "".join(sentences)
+
+
+def _clip(made: Mapping[str, str]) -> str:
+    """Say by which CLIP images were compared with captions, or why they were not."""
+    if "not_computed" in made:
+        return f"CLIPScore and RefCLIPScore are not computed: {made['not_computed']}. "
+    return (f"CLIPScore and RefCLIPScore: Hessel et al. 2021, by {made['model']} of open_clip "
+            f"{made['open_clip']}, weights {made['weights'][:16]}. ")

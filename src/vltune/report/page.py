@@ -67,7 +67,7 @@ def _quality(methods: list[Method]) -> Markup:
             "trained": f"{method.result['trained_parameters']:,}",
             "share": percent(method.result["trained_share"]),
         }
-        row |= {name: _score(score) for name, score in method.scores.items()}
+        row |= {name: _score(score) for name, score in method.scores.items()} | method.not_computed
         rows.append(
             row | {control.label: _score(method.control(control)[task.main]) for control in task.blind}
         )

@@ -12,15 +12,19 @@ from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.runs import SIZES, TIMINGS, Run
 from vltune.metrics.bootstrap import DIGITS
+from vltune.metrics.interface import image_metrics
 
 POINTS = 200  # of a curve in plots/curves.json, which git keeps
+OF_IMAGES = [f"{name}{end}" for metric in image_metrics() for name in metric.values
+             for end in ("", "_low", "_high")]
 WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
 
 
 def comparison(runs: list[Run]) -> pd.DataFrame:
     """Give metrics/comparison.csv: quality, controls, sizes
-    and diversity, nothing that varies between equal runs."""
-    return frames.frame(frames.COMPARISON, map(_compared, runs))
+    and diversity, nothing that varies between equal runs. Metrics of images stand in it if a run has them."""
+    table = frames.frame(frames.COMPARISON, map(_compared, runs))
+    return table.drop(columns=[name for name in OF_IMAGES if table[name].isna().all()])
 
 
 def _compared(run: Run) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
         row = {"method": method.method} | ({"seeds": str(method.seeds)} if several else {})
         row |= {"trained": f"{result['trained_parameters']:,}", "share": percent(result["trained_share"])}
         row |= {score: interval(scores[names[0]])} | {name: value(scores[name]) for name in names[1:]}
+        row |= method.not_computed if main else {}
         if main:
             row |= {
                 control.label: f"{method.control(control)[task.main]['value']:.3f}" for control in task.blind
