@@ -19,7 +19,7 @@ from table import Row, alternate, product_speed, render
 from vltune.pipeline.params import load as section
 from vltune.pipeline.paths import ENCODER
 from vltune.preprocessing.encoder import Encoder, load
-from vltune.preprocessing.extract import Preprocess
+from vltune.preprocessing.settings import Preprocess
 
 ROUNDS = 8
 
@@ -43,7 +43,7 @@ def operations(encoder: Encoder) -> float:
 def measure() -> list[Row]:
     """Alternate the two measurements, so that what else the machine does hits both."""
     p = section(Preprocess, "preprocess")
-    encoder, signature = load(ENCODER, p.image_size, p.grid, p.pooling, p.precision)
+    encoder, signature = load(ENCODER, p)
     pixels = np.random.default_rng(0).integers(
         0, 256, (p.batch_size, 3, p.image_size, p.image_size), dtype=np.uint8
     )

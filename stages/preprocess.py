@@ -11,17 +11,19 @@ from vltune.pipeline.files import write_json
 from vltune.pipeline.params import load as section
 from vltune.pipeline.process import die_with_parent, run
 from vltune.pipeline.records import SPLITS, read_captions
-from vltune.preprocessing.encoder import load, read_image
-from vltune.preprocessing.extract import Preprocess, cache_split
+from vltune.preprocessing.encoder import load
+from vltune.preprocessing.extract import cache_split
+from vltune.preprocessing.images import read_image
+from vltune.preprocessing.settings import Preprocess
 
 
 def main() -> None:
     """Write data/features from data/raw and data/base/encoder."""
     die_with_parent()
     p = section(Preprocess, "preprocess")
-    encoder, signature = load(Path("data/base/encoder"), p.image_size, p.grid, p.pooling, p.precision)
+    encoder, signature = load(Path("data/base/encoder"), p)
     folder, raw = Path("data/features"), Path("data/raw")
-    read = partial(read_image, size=p.image_size, pixel_limit=p.pixel_limit)
+    read = partial(read_image, fit=encoder.fitting(), pixel_limit=p.pixel_limit)
     for split in SPLITS:
         captions = read_captions(raw / f"captions_{split}.json")
         unreadable = cache_split(

@@ -13,6 +13,7 @@ from vltune.methods import checkpoint, interface
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import check, read
 from vltune.preprocessing import encoder
+from vltune.preprocessing.settings import FeatureSettings
 
 RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
 SETTINGS = {name: interface.method(name).TINY for name in interface.names()}
@@ -40,10 +41,17 @@ def make(root: Path, tiny: Path) -> Path:
     return root
 
 
+def features(size: int, grid: int, **change: object) -> FeatureSettings:
+    """The settings of features, in float32."""
+    return FeatureSettings(**{
+        "image_size": size, "fit": "squash", "layer": -1, "grid": grid, "pooling": "mean+deviation",
+        "extra_tokens": "none", "precision": "float32"} | change)
+
+
 def write_run(root: Path, name: str, method: str, task: str, seed: int) -> Path:
     """Write a checkpoint whose tensors are random, so that every run says something else."""
     base = root / "data/base"
-    _, signature = encoder.load(base / "encoder", SIZE, GRID, "mean+deviation", "float32")
+    _, signature = encoder.load(base / "encoder", features(SIZE, GRID))
     vlm = checkpoint.build(base / "decoder", GRID * GRID, signature["width"], 5, 2, torch.float32)
     settings = RATES | SETTINGS[method]
     checked = check(interface.method(method), method, settings)

@@ -15,7 +15,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check, choice, load, read
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
-from vltune.preprocessing.extract import Preprocess
+from vltune.preprocessing.settings import Preprocess
 from vltune.training.align import Align
 from vltune.training.budget import Budget
 from vltune.training.train import Train

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,9 +25,8 @@ from vltune.pipeline.paths import DECODER, ENCODER, START
 from vltune.pipeline.records import fields
 from vltune.prediction.predict import Predict
 from vltune.preprocessing import encoder
-from vltune.preprocessing.extract import Preprocess
-
-PRECISIONS = {"bfloat16": "bf16", "float32": "float32"}  # name in a signature: name in params.yaml
+from vltune.preprocessing.images import Fit, read_image
+from vltune.preprocessing.settings import Preprocess, from_signature
 
 
 def find(root: Path, method: str, task: str, seed: int) -> Path:
@@ -92,7 +90,7 @@ class Base:
 
 
 class FeatureExtractor:
-    """The encoder that a run was trained with; image size, grid and precision are those of its checkpoint."""
+    """The encoder that a run was trained with; its settings are those of the checkpoint."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         """Load the encoder of the repository at `root` as the checkpoint in `folder` needs it.
@@ -101,10 +99,8 @@ class FeatureExtractor:
             InputError: the repository's encoder is another one; names the first difference.
         """
         signature = described(folder)["base"]["features"]
-        self.size = signature["image_size"]
-        precision = PRECISIONS.get(signature["precision"], signature["precision"])
-        grid = math.isqrt(signature["tokens"])
-        self.encoder, loaded = encoder.load(root / ENCODER, self.size, grid, signature["pooling"], precision)
+        settings = from_signature(signature, folder / "checkpoint.json")
+        self.encoder, loaded = encoder.load(root / ENCODER, settings)
         if loaded != signature:
             difference = checkpoint.difference(signature, loaded)
             raise InputError(f"{folder}: trained with another encoder: {difference}")
@@ -115,10 +111,10 @@ class FeatureExtractor:
         Returns: features, float16 [b, k, w], on the encoder's device; the paths of these b images; the
             reasons why others cannot be read, by path.
         """
-        pixels, readable, unreadable = [], [], {}
+        pixels, readable, unreadable, fit = [], [], {}, self.encoder.fitting()
         for path in paths:
             try:
-                pixels.append(_read(path, self.size, pixel_limit))
+                pixels.append(_read(path, fit, pixel_limit))
                 readable.append(path)
             except InputError as error:
                 unreadable[path] = str(error)
@@ -128,10 +124,10 @@ class FeatureExtractor:
         return self.encoder(batch), readable, unreadable
 
 
-def _read(path: Path, size: int, pixel_limit: int) -> np.ndarray:
+def _read(path: Path, fit: Fit, pixel_limit: int) -> np.ndarray:
     if path.is_file() and not path.stat().st_size:
         raise InputError("the file is empty (0 bytes)")
-    return encoder.read_image(path, size, pixel_limit)
+    return read_image(path, fit, pixel_limit)
 
 
 class Model:

@@ -32,13 +32,17 @@ HERE = Path()
 
 @dataclass(frozen=True)
 class Explained:
-    """The attention of a run: of the image tokens the first `cells` are those of the grid, the others tags;
-    `images` are the rows of its file. `sink`: the first cell is the first position that the decoder reads."""
+    """The attention of a run: of the image tokens the first `cells` are those of the grid, then come `extras`
+    of the encoder and tags; `images` are the rows of its file. `sink`: the first cell is the first position
+    that the decoder reads. `fit`, `crop_pct`: how the images were brought to the square of the grid."""
 
     run: Run
     cells: int
     sink: bool
     images: list[dict[str, Any]]
+    extras: int = 0
+    fit: str = "squash"
+    crop_pct: float = 1.0
 
 
 def collect(runs: list[Run], root: Path = HERE) -> list[Explained]:
@@ -53,7 +57,8 @@ def collect(runs: list[Run], root: Path = HERE) -> list[Explained]:
         if path.is_file():
             content = fields(path, "the whole", 0, read_json(path), ("cells", "sink", "images"))
             rows = [_row(path, i, row) for i, row in enumerate(content["images"])]
-            explained.append(Explained(run, content["cells"], content["sink"], rows))
+            optional = {key: content[key] for key in ("extras", "fit", "crop_pct") if key in content}
+            explained.append(Explained(run, content["cells"], content["sink"], rows, **optional))
     return explained
 
 

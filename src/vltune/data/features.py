@@ -1,6 +1,6 @@
 """The cache of image features: one float16 array [n, k, w] a split, memory-mapped, with ids and a signature.
 
-Shapes: n images, k tokens of the grid, w feature width.
+Shapes: n images, k tokens (the cells of the grid, then extra ones of the encoder), w feature width.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ class Features:
     def tokens(self) -> int:
         """The number k of tokens of an image."""
         return self.array.shape[1]
+
+    @property
+    def cells(self) -> int:
+        """How many of the tokens are cells of the grid, the first ones."""
+        return self.signature.get("cells", self.tokens)
 
     @property
     def width(self) -> int:

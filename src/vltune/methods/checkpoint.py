@@ -77,12 +77,14 @@ def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 
 def build(
-    decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype
+    decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype,
+    extras: int = 0,
 ) -> VisionLanguageModel:
-    """Build a model with the pretrained decoder, in `dtype`,
-    and an empty projector for k `features` of `width`."""
+    """Build a model with the pretrained decoder, in `dtype`, and an empty projector for k `features` of
+    `width`, of which the last `extras` are no cells of the grid."""
     decoder = load_decoder(decoder_folder).to(dtype)
-    return VisionLanguageModel(Projector(width, words, decoder.config.width, features, tags), decoder, dtype)
+    projector = Projector(width, words, decoder.config.width, features, tags, extras)
+    return VisionLanguageModel(projector, decoder, dtype)
 
 
 def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
@@ -145,7 +147,9 @@ def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) 
     features = base["features"]["tokens"]
     words = tensors.get("word_head.bias", torch.empty(1))
     position = tensors.get("position", torch.empty(features))
-    return Projector(base["features"]["width"], len(words), width, features, max(0, len(position) - features))
+    extras = features - base["features"].get("cells", features)
+    tags = max(0, len(position) - features)
+    return Projector(base["features"]["width"], len(words), width, features, tags, extras)
 
 
 def difference(first: dict[str, Any], second: dict[str, Any], where: str = "") -> str:

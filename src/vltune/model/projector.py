@@ -1,6 +1,7 @@
 """From image features to the decoder's embedding space: image tokens made of words.
 
-Shapes: b images, k features of an image, t tags, w feature width, v words, d embedding width.
+Shapes: b images, k features of an image (the cells of the grid, then extra tokens of the encoder), t tags,
+w feature width, v words, d embedding width.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ class Projector(nn.Module):
     for the k largest as a sequence of softmaxes, each without what came before.
     """
 
-    def __init__(self, feature_width: int, words: int, width: int, features: int, tags: int) -> None:
-        """Start at zero; `training.align` gives word head, tag head, words and positions their start."""
+    def __init__(
+        self, feature_width: int, words: int, width: int, features: int, tags: int, extras: int = 0
+    ) -> None:
+        """Start at zero; `training.align` gives word head, tag head, words and positions their start.
+
+        Args: extras, how many of the `features` are no cells of the grid: the last ones.
+        """
         super().__init__()
-        self.features, self.tags = features, tags
+        self.features, self.tags, self.extras, self.cells = features, tags, extras, features - extras
         self.norm = nn.LayerNorm(feature_width)
         self.word_head = nn.Linear(feature_width, words)
         self.tag_head = nn.Linear(2 * feature_width, words) if tags else None
@@ -47,7 +53,8 @@ class Projector(nn.Module):
         x = self.norm(features.float())
         read = self.word_head(x).softmax(-1)  # [b, k, v]
         if self.tag_head is not None:
-            read = torch.cat((read, relaxed_top_k(self.tag_head(global_pool(x)), self.tags)), dim=1)
+            scores = self.tag_head(global_pool(x[:, :self.cells]))
+            read = torch.cat((read, relaxed_top_k(scores, self.tags)), dim=1)
         return self.words(read) + self.position
 
 

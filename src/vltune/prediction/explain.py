@@ -60,8 +60,8 @@ def explain(
     """Write data/predictions/TASK-METHOD-SEED.attention.json, for some of the images with predictions.
 
     Of each image it has the text, its tokens, a line with the weights of each token on the image tokens (the
-    cells of the grid row by row, then the tags), the checked tokens, and their mean drop by what was masked.
-    `sink` tells whether the first cell is the first position of the row.
+    cells of the grid row by row, extra tokens of the encoder, the tags), the checked tokens, and their
+    mean drop by what was masked. `sink` tells whether the first cell is the first position of the row.
 
     Args: run, method, task and seed.
     Raises:
@@ -82,8 +82,14 @@ def explain(
             vlm, forced, weights, unmasked, settings.checked_tokens, settings.masked_share, generator)
         rows += [_row(case, i, forced, weights, checked, tokenizer) for i, case in enumerate(batch)]
     write_json(paths.predictions(*run).with_suffix(".attention.json"), {
-        "settings": settings.model_dump(), "cells": vlm.projector.features, "tags": vlm.projector.tags,
-        "sink": not vlm.decoder.prompt.length, "images": rows})
+        "settings": settings.model_dump(), "cells": vlm.projector.cells, "tags": vlm.projector.tags,
+        **_beyond_plain(vlm, features.signature), "sink": not vlm.decoder.prompt.length, "images": rows})
+
+
+def _beyond_plain(vlm: VisionLanguageModel, signature: dict[str, Any]) -> dict[str, Any]:
+    """Give what the file says of extra tokens, and of images that were not squashed, if there are such."""
+    extras = {"extras": vlm.projector.extras} if vlm.projector.extras else {}
+    return extras | {key: signature[key] for key in ("fit", "crop_pct") if key in signature}
 
 
 def check_choice(settings: Attention, sizes: DecoderConfig) -> None:

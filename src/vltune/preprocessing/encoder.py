@@ -1,7 +1,8 @@
-"""The frozen image encoder: any timm vision transformer, its patch tokens pooled to a square grid.
+"""The frozen image encoder: any plain vision transformer of timm, its patch tokens pooled to a square grid,
+and its class and register tokens beside it.
 
-Shapes: b batch, s side of the image in pixels, p side of the
-patch grid, g side of the token grid, w width of a token.
+Shapes: b batch, s side of the image in pixels, p side of the patch grid, g side of the token grid, e extra
+tokens, w width of a token.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
-from PIL import Image, ImageOps
+from timm.models import Beit, Eva, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,7 +22,8 @@ from vltune.model.precision import choose_device, choose_dtype
 from vltune.model.tensors import read_tensors
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
-from vltune.pipeline.params import choice_of
+from vltune.preprocessing.images import Fit, fitting
+from vltune.preprocessing.settings import FeatureSettings, to_signature
 
 
 def _mean(x: Tensor, side: int) -> Tensor:
@@ -41,124 +43,167 @@ POOLS: dict[str, tuple[Callable[[Tensor, int], Tensor], ...]] = {
 
 
 class Encoder(nn.Module):
-    """Images in, a g x g grid of tokens out."""
+    """Images in, a g x g grid of tokens and e extra tokens out."""
 
-    def __init__(self, folder: Path, image_size: int, grid: int, pooling: str, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, settings: FeatureSettings, dtype: torch.dtype) -> None:
         """Load the weights of a folder into the timm model that its config.json names.
 
         Raises:
-            InputError: timm does not know the name, the weights do not fit, or the image size or the grid
-                does not divide evenly; says which sizes do.
+            InputError: timm does not know the name or it is not a plain vision transformer, the weights do
+                not fit, the image size or the grid does not divide evenly, there is no such layer or token;
+                says which there are.
         """
         super().__init__()
-        description = read_json(folder / "config.json")
-        name = description.get("architecture")
-        if not timm.is_model(str(name)):
-            raise InputError(f"{folder / 'config.json'}: timm {timm.__version__} has no model {name!r}")
-        arguments = description.get("arguments", {})
-        if "patch" not in str(name):
-            raise InputError(f"{folder / 'config.json'}: {name} is not a vision transformer with patches")
-        vit = _without_weights(name, arguments)
-        try:
-            vit.load_state_dict(read_tensors(folder / "model.safetensors"), assign=True)
-        except RuntimeError as error:
-            raise InputError(f"{folder / 'model.safetensors'}: does not fit {name}: {error}") from None
-        patch = vit.patch_embed.patch_size[0]
-        if image_size % patch:
+        vit = open_vit(folder)
+        patch = vit.patch_embed.feat_ratio()
+        self.patches, rest = divmod(settings.image_size, patch)
+        if rest:
             raise InputError(
-                f"preprocess.image_size = {image_size}: must be a multiple of the patch, {patch} pixels"
+                f"preprocess.image_size = {settings.image_size}: must be a multiple of the patch, "
+                f"{patch} pixels"
             )
-        self.patches = image_size // patch
-        if self.patches % grid:
-            raise InputError(f"preprocess.grid = {grid}: must divide the {self.patches} patches of a side")
-        vit.float().set_input_size(img_size=image_size)  # resamples the position table
-        data = timm.data.resolve_model_data_config(vit)
-        self.vit, self.grid, self.dtype = vit.eval().to(dtype), grid, dtype
-        self.pools = POOLS[choice_of("preprocess.pooling", pooling, list(POOLS))]
+        self.grid = _grid(settings, self.patches)
+        self.block = _block(settings, len(vit.blocks))
+        extra = _extra(settings, vit)
+        self.extra = [take for _, take in extra]
+        self.tokens = self.grid**2 + sum(count for count, _ in extra)
+        vit.float().set_input_size(img_size=settings.image_size)  # resamples the position table
+        self.data = timm.data.resolve_model_data_config(vit)
+        self.settings, self.vit, self.dtype = settings, vit.eval().to(dtype), dtype
+        self.pools = POOLS[settings.pooling]
         self.width = vit.num_features * len(self.pools)
-        self.register_buffer("mean", torch.tensor(data["mean"]).view(3, 1, 1))
-        self.register_buffer("std", torch.tensor(data["std"]).view(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(self.data["mean"]).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(self.data["std"]).view(3, 1, 1))
+
+    def fitting(self, size: int | None = None) -> Fit:
+        """Give the function that makes a square of an RGB image, of the encoder's or another size."""
+        return fitting(self.settings.fit, size or self.settings.image_size, self.data)
 
     @torch.inference_mode()
     def forward(self, pixels: Tensor) -> Tensor:
-        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b,
-        g * g, w]: the pooled patches of each cell of the grid."""
+        """Encode pixels, uint8 [b, 3, s, s], to float16 tokens [b, g * g + e, w]: the pooled patches of each
+        cell of the grid, row by row, and the extra tokens, with a deviation of zero."""
         x = ((pixels / 255 - self.mean) / self.std).to(self.dtype)
-        tokens = self.vit.forward_features(x)[:, self.vit.num_prefix_tokens:]  # [b, p * p, w]
-        square = tokens.float().transpose(1, 2).unflatten(2, (self.patches, self.patches))
-        return (
-            torch.cat([pool(square, self.patches // self.grid) for pool in self.pools], 1)
-            .flatten(2)
-            .transpose(1, 2)
-            .half()
-        )
+        (output,) = self.vit.forward_intermediates(
+            x, indices=[self.block], norm=True, output_fmt="NLC", return_prefix_tokens=True,
+            intermediates_only=True, stop_early=True)
+        patches, prefix = output if self.vit.num_prefix_tokens else (output, output[:, :0])
+        square = patches.float().transpose(1, 2).unflatten(2, (self.patches, self.patches))
+        cells = torch.cat([pool(square, self.patches // self.grid) for pool in self.pools], 1)
+        tokens = [cells.flatten(2).transpose(1, 2)]
+        for take in self.extra:
+            extra = take(torch.cat((prefix, patches), 1)).float()
+            tokens.append(F.pad(extra, (0, self.width - extra.shape[-1])))
+        return torch.cat(tokens, 1).half()
 
     def encode(self, pixels: np.ndarray) -> np.ndarray:
         """Do the same from and to numpy arrays, on the encoder's own device."""
         return self(torch.from_numpy(pixels).to(self.mean.device)).cpu().numpy()
 
 
-def _without_weights(name: str, arguments: dict[str, Any]) -> nn.Module:
-    """Build a timm model whose weights are to be loaded;
-    drawing initial ones would take longer than all the rest."""
-    with torch.device("meta"):
-        vit = timm.create_model(name, num_classes=0, **arguments)
-    # tables that are computed, and need not be in the file
-    if any(buffer.is_meta for buffer in vit.buffers()):
-        return timm.create_model(name, num_classes=0, **arguments)
+def _grid(settings: FeatureSettings, patches: int) -> int:
+    if not settings.grid and settings.pooling != "mean":
+        raise InputError(
+            f"preprocess.pooling = {settings.pooling}: a single patch has no deviation; choose mean for "
+            f"preprocess.grid = 0"
+        )
+    grid = settings.grid or patches
+    if patches % grid:
+        raise InputError(f"preprocess.grid = {grid}: must divide the {patches} patches of a side")
+    return grid
+
+
+def _block(settings: FeatureSettings, blocks: int) -> int:
+    if settings.layer < -blocks:
+        raise InputError(
+            f"preprocess.layer = {settings.layer}: the encoder has {blocks} blocks; choose -{blocks} to -1"
+        )
+    return blocks + settings.layer
+
+
+Take = Callable[[Tensor], Tensor]
+
+
+def _extra(settings: FeatureSettings, vit: nn.Module) -> list[tuple[int, Take]]:
+    """Give the number of the chosen extra tokens, and functions that take them [b, e, w] out of all tokens of
+    a layer's output.
+
+    An encoder without a class token that pools its patches by attention, such as SigLIP, has the pooled
+    vector instead; its pooling was trained on the last layer alone.
+    """
+    there: dict[str, tuple[int, Take]] = {}
+    if vit.cls_token is not None:
+        there["class"] = 1, lambda tokens: tokens[:, :1]
+    elif getattr(vit, "attn_pool", None) is not None and settings.layer == -1:
+        there["class"] = 1, lambda tokens: vit.pool(tokens)[:, None]
+    registers = getattr(vit, "reg_token", None)
+    if registers is not None:
+        end, count = vit.num_prefix_tokens, registers.shape[1]
+        there["registers"] = count, lambda tokens: tokens[:, end - count:end]
+    chosen = [] if settings.extra_tokens == "none" else settings.extra_tokens.split("+")
+    for name in chosen:
+        if name not in there:
+            raise InputError(
+                f"preprocess.extra_tokens = {settings.extra_tokens}: layer {settings.layer} of the encoder "
+                f"has no {name} token; choose {'+'.join(there) or 'none'}"
+            )
+    return [there[name] for name in chosen]
+
+
+def open_vit(folder: Path) -> nn.Module:
+    """Build the timm model of a folder, with its weights; raises InputError as `Encoder` does."""
+    path = folder / "config.json"
+    description = read_json(path)
+    name = description.get("architecture")
+    if not timm.is_model(str(name)):
+        raise InputError(f"{path}: timm {timm.__version__} has no model {name!r}")
+    vit = _without_weights(name, description.get("arguments", {}), description.get("pretrained_cfg", {}))
+    if not isinstance(vit, (VisionTransformer, Eva, Beit)):
+        raise InputError(
+            f"{path}: {name} is a {type(vit).__name__}, not a plain vision transformer, whose blocks keep a "
+            f"token for each patch (timm's VisionTransformer, Eva or Beit)"
+        )
+    try:
+        vit.load_state_dict(read_tensors(folder / "model.safetensors"), assign=True)
+    except RuntimeError as error:
+        raise InputError(f"{folder / 'model.safetensors'}: does not fit {name}: {error}") from None
     return vit
 
 
-def load(
-    folder: Path, image_size: int, grid: int, pooling: str, precision: str
-) -> tuple[Encoder, dict[str, Any]]:
+def _without_weights(name: str, arguments: dict[str, Any], data: dict[str, Any]) -> nn.Module:
+    """Build a timm model whose weights are to be loaded; drawing initial ones would take longer than all the
+    rest. `data` is what is known of its preprocessing, beyond what timm knows."""
+    def build() -> nn.Module:
+        return timm.create_model(name, num_classes=0, pretrained_cfg_overlay=data, **arguments)
+
+    with torch.device("meta"):
+        vit = build()
+    # tables that are computed, and need not be in the file
+    return build() if any(buffer.is_meta for buffer in vit.buffers()) else vit
+
+
+def load(folder: Path, settings: FeatureSettings) -> tuple[Encoder, dict[str, Any]]:
     """Load an encoder onto the machine's device, and say what its features depend on (their signature)."""
     where = choose_device()
-    dtype = choose_dtype(precision, where)
-    encoder = Encoder(folder, image_size, grid, pooling, dtype).to(where)
+    dtype = choose_dtype(settings.precision, where)
+    encoder = Encoder(folder, settings, dtype).to(where)
     if where.type == "cpu":  # torch's fused attention takes half as long again there (benchmarks/features.py)
         for part in encoder.vit.modules():
             if hasattr(part, "fused_attn"):
                 part.fused_attn = False
-    description = read_json(folder / "config.json")
-    return encoder, {
+    return encoder, _signature(encoder, read_json(folder / "config.json"))
+
+
+def _signature(encoder: Encoder, description: dict[str, Any]) -> dict[str, Any]:
+    signature = {
         "encoder": description["architecture"], "weights_sha256": description["weights_sha256"],
-        "image_size": image_size, "tokens": grid * grid, "width": encoder.width, "pooling": pooling,
-        "precision": str(dtype).removeprefix("torch."),
-    }
-
-
-def read_image(path: Path, size: int, pixel_limit: int) -> np.ndarray:
-    """Read any image that Pillow can, as RGB, upright, scaled to a square of `size` pixels: uint8 [3, s, s].
-
-    Turned by its EXIF orientation; of an animation the first frame; transparency is laid on white.
-
-    Raises:
-        InputError: it is missing, not an image, cut, or has more than `pixel_limit` pixels; gives the reason.
-    """
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > pixel_limit:
-                raise InputError(
-                    f"{opened.width} x {opened.height} pixels are more than preprocess.pixel_limit = "
-                    f"{pixel_limit}"
-                )
-            upright = ImageOps.exif_transpose(opened)
-            image = _opaque(upright).resize((size, size), Image.Resampling.BICUBIC)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        reason = str(error).replace(f" '{path}'", "").replace(str(path), path.name)
-        raise InputError(f"{type(error).__name__}: {reason}") from None
-    return np.asarray(image).transpose(2, 0, 1)
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    if "A" in image.getbands() or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        grey = np.asarray(image, dtype=np.float32)
-        top = max(float(grey.max()), 1.0)
-        return Image.fromarray((grey * (255 / top)).clip(0, 255).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
+        "image_size": encoder.settings.image_size, "tokens": encoder.tokens, "width": encoder.width,
+        "pooling": encoder.settings.pooling, "precision": str(encoder.dtype).removeprefix("torch."),
+    } | to_signature(encoder.settings)
+    if encoder.settings.fit == "crop":
+        signature["crop_pct"] = encoder.data["crop_pct"]
+    if encoder.extra:
+        signature["cells"] = encoder.grid**2  # the first of the tokens; the others are the extra ones
+    if "pretrained_cfg" in description:
+        signature["preprocessing"] = description["pretrained_cfg"]
+    return signature

@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from tqdm import tqdm
 
 from vltune.data.features import finish, writing
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.params import Section
 from vltune.pipeline.records import Image
-
-
-class Preprocess(Section):
-    """Section `preprocess`: the images' size in pixels, the side of the token grid, what a token says of the
-    patches in its cell, and the encoder's batches."""
-
-    image_size: int = Field(ge=14, le=4096)
-    grid: int = Field(ge=1, le=64)
-    pooling: Literal["mean", "mean+deviation"]
-    batch_size: int = Field(ge=1)
-    precision: Literal["auto", "bf16", "float32"]
-    max_unreadable_share: float = Field(ge=0, le=1)
-    pixel_limit: int = Field(ge=1)
 
 Read = Callable[[Path], np.ndarray]
 Encode = Callable[[np.ndarray], np.ndarray]

@@ -1,4 +1,4 @@
-"""Pictures of attention: the cells of the grid over the image, and the tags as bars under it."""
+"""Pictures of attention: the cells of the grid over the image, and the other tokens as bars under it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Rectangle
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vltune.comparison.attention import Explained
 from vltune.pipeline.files import whole
@@ -25,6 +25,7 @@ from vltune.report import gallery
 from vltune.report.charts import STYLE
 
 COLOUR = (0.835, 0.369, 0.0)  # vermilion of Okabe and Ito's palette
+GREY = "#777777"
 STRONGEST = 0.7  # opacity of the cell with the largest weight
 PALER = 0.45  # how far the picture is moved towards white
 EXAMPLES = 6  # images of the report's figure
@@ -45,27 +46,30 @@ class Panel:
 
 def draw(
     path: Path, panels: Sequence[Panel], columns: int, cells: int, sink: bool, labels: Sequence[str] = (),
+    extras: int = 0,
 ) -> None:
     """Draw panels row by row into a PNG, on one scale, or on a scale for each row where rows have labels.
 
     The first cell of the grid is hatched and not coloured where it is an attention sink (`sink`): its weight
     says nothing of what it shows.
 
-    Args: cells, of the grid, a square number; labels, of the rows.
+    Args: cells, of the grid, a square number; labels, of the rows; extras, how many class and register tokens
+        of the encoder come after the cells.
     """
     rows = [panels[i:i + columns] for i in range(0, len(panels), columns)]
     height = max((panel.picture.shape[0] / panel.picture.shape[1] for panel in panels), default=1.0)
     style = {**mpl.rcParamsDefault, "backend": "agg", **STYLE, "axes.grid": False}
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a box is drawn for a character without one
-        note = _note(sink, "row" if labels else "figure")
+        note = _note(sink, "row" if labels else "figure", extras)
         figure, grid = _layout(max(1, len(rows)), max(columns, NARROWEST), WIDTH * height, note)
         for i, row in enumerate(rows):
             largest = _largest(row if labels else panels, cells, sink)
             for j, panel in enumerate(row):
                 picture, bars = (figure.add_subplot(grid[2 * i + part, j]) for part in (0, 1))
                 _cells(picture, panel, cells, largest[0], sink)
-                _tags(bars, panel.weights[cells:], largest[1])
+                picture.set_xlabel(_shares(panel.weights, cells, extras, sink), fontsize=7.5, labelpad=2)
+                _bars(bars, panel.weights[cells:], largest[1], extras)
                 if labels and not j:
                     picture.set_ylabel(labels[i])
         _save(path, figure)
@@ -91,14 +95,15 @@ def _save(path: Path, figure: Figure) -> None:
 
 
 def _largest(panels: Sequence[Panel], cells: int, sink: bool) -> tuple[float, float]:
-    """Give the largest weight of a cell, and of a tag."""
+    """Give the largest weight of a cell, and of another token."""
     weights = np.stack([panel.weights for panel in panels])
     return tuple(float(part.max(initial=1e-9)) for part in (weights[:, int(sink):cells], weights[:, cells:]))
 
 
-def _note(sink: bool, scaled: str) -> str:
+def _note(sink: bool, scaled: str, extras: int) -> str:
+    others = "the encoder's extra tokens (grey) and the tags" if extras else "the tags"
     hatched = " Hatched: the first position, which collects attention whatever it holds." if sink else ""
-    return (f"Orange: weight of a cell. Bars: weights of the tags. Both relative to the {scaled}'s largest."
+    return (f"Orange: weight of a cell. Bars: weights of {others}. Both relative to the {scaled}'s largest."
             f"{hatched}")
 
 
@@ -113,16 +118,22 @@ def _cells(axes: Axes, panel: Panel, cells: int, top: float, sink: bool) -> None
     axes.imshow(np.dstack((colours, opacity.reshape(side, side))), extent=(0, side, side, 0))
     axes.set_aspect(panel.picture.shape[0] / panel.picture.shape[1])
     if sink:
-        axes.add_patch(Rectangle((0, 0), 1, 1, fill=False, hatch="////", edgecolor="#777777", linewidth=0))
+        axes.add_patch(Rectangle((0, 0), 1, 1, fill=False, hatch="////", edgecolor=GREY, linewidth=0))
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color="#dddddd")
     axes.set_title(panel.title, parse_math=False, fontsize=10, loc="center")
-    of_grid, of_tags = panel.weights[int(sink):cells].sum(), panel.weights[cells:].sum()
-    axes.set_xlabel(f"grid {100 * of_grid:.0f} %, tags {100 * of_tags:.0f} %", fontsize=7.5, labelpad=2)
 
 
-def _tags(axes: Axes, weights: np.ndarray, top: float) -> None:
-    axes.bar(range(len(weights)), weights, color=COLOUR, width=0.7)
+def _shares(weights: np.ndarray, cells: int, extras: int, sink: bool) -> str:
+    parts = {"grid": weights[int(sink):cells], "extra": weights[cells:cells + extras],
+             "tags": weights[cells + extras:]}
+    return ", ".join(f"{name} {100 * part.sum():.0f} %" for name, part in parts.items()
+                     if name != "extra" or extras)
+
+
+def _bars(axes: Axes, weights: np.ndarray, top: float, extras: int) -> None:
+    colours = [GREY] * extras + [COLOUR] * (len(weights) - extras)
+    axes.bar(range(len(weights)), weights, color=colours, width=0.7)
     axes.set(xlim=(-0.6, max(1, len(weights)) - 0.4), ylim=(0, top), xticks=[], yticks=[])
     axes.spines["left"].set_visible(False)
     if not len(weights):
@@ -137,23 +148,33 @@ def examples(path: Path, explained: list[Explained]) -> None:
     by_image = [{row["image_id"]: row for row in item.images if row["checked"]} for item in methods]
     common = [image for image in (by_image[0] if by_image else {}) if all(image in own for own in by_image)]
     chosen = gallery.evenly([image for image in common if _path(by_image[0][image]).is_file()], EXAMPLES)
-    panels = [_panel(own[image]) for own in by_image for image in chosen]
+    panels = [_panel(item, own[image]) for item, own in zip(methods, by_image, strict=True)
+              for image in chosen]
     draw(path, panels, max(1, len(chosen)), methods[0].cells if methods else 1,
-         all(item.sink for item in methods), [item.run.method for item in methods])
+         all(item.sink for item in methods), [item.run.method for item in methods],
+         methods[0].extras if methods else 0)
 
 
-def _panel(row: dict[str, Any]) -> Panel:
-    token = row["checked"][0]
-    return Panel(row["tokens"][token] or "(space)", picture(_path(row)), row["weights"][token])
+def _panel(item: Explained, row: dict[str, Any]) -> Panel:
+    token, shown = row["checked"][0], picture(_path(row), item.fit, item.crop_pct)
+    return Panel(row["tokens"][token] or "(space)", shown, row["weights"][token])
 
 
 def _path(row: dict[str, Any]) -> Path:
     return gallery.FOLDER / row["file_name"]
 
 
-def picture(path: Path) -> np.ndarray:
-    """Read an image as RGB [height, width, 3], at most LARGEST pixels wide and high."""
+def picture(path: Path, fit: str = "squash", crop_pct: float = 1.0) -> np.ndarray:
+    """Read what the encoder sees of an image as RGB [height, width, 3], at most LARGEST pixels wide and high.
+
+    Args: fit, crop_pct, as in the features' signature; a squashed image is shown in its own proportions.
+    """
     with Image.open(path) as opened:
         image = opened.convert("RGB")
+        if fit == "crop":
+            side = max(1, round(crop_pct * min(image.size)))
+            image = ImageOps.fit(image, (side, side), bleed=0.5 - 0.5 * crop_pct)
+        elif fit == "pad":
+            image = ImageOps.pad(image, 2 * (max(image.size),), color="white")
         image.thumbnail((LARGEST, LARGEST))
     return np.asarray(image)

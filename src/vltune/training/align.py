@@ -72,7 +72,8 @@ def start(
     standard deviations than those of rare ones, and would win everywhere; they are divided by
     their standard deviation to the power `std_exponent`. Position offsets: the saliency-weighted
     mean, over images, of the embedded words ("left", "top"). Tag head: whether a word occurs,
-    times its inverse document frequency, is regressed on both means together.
+    times its inverse document frequency, is regressed on both means together. Of the features
+    only the cells of the grid are used; the word head then reads extra tokens as it reads cells.
 
     Args: embeddings [v, d] of the vocabulary.
 
@@ -80,7 +81,8 @@ def start(
     """
     images = np.linspace(0, len(words.ids) - 1, min(settings.max_images, len(words.ids))).round().astype(int)
     rows = [i for i in images if words.ids[i] in features.row]
-    x = F.layer_norm(torch.from_numpy(features.take([words.ids[i] for i in rows])).float(), (features.width,))
+    taken = torch.from_numpy(features.take([words.ids[i] for i in rows]))[:, :projector.cells]
+    x = F.layer_norm(taken.float(), (features.width,))
     weights = _dense(words, rows)  # [n, v]
     pooled = global_pool(x)  # [n, 2w]
     if projector.tag_head is not None:
@@ -154,7 +156,7 @@ def write_start(task: str, settings: Align) -> None:
     features = Features(FEATURES, "train")
     words = tf_idf(start_texts(task), settings.words)
     sizes = (features.tokens, features.width, len(words.vocabulary), settings.tags)
-    vlm = checkpoint.build(DECODER, *sizes, torch.float32)
+    vlm = checkpoint.build(DECODER, *sizes, torch.float32, features.tokens - features.cells)
     embeddings = word_embeddings(words, Tokenizer(DECODER), vlm.decoder)
     start(vlm.projector, features, words, embeddings, settings)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(vlm, []), {

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from repository import features
 from vltune.data.features import Features
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.records import Image as Record
-from vltune.preprocessing.encoder import load, read_image
+from vltune.preprocessing.encoder import load
 from vltune.preprocessing.extract import cache_split
+from vltune.preprocessing.images import fitting, read_image
 
 RED, BLUE = (200, 30, 30), (20, 40, 210)
+SQUARE = fitting("squash", 28, {"interpolation": "bicubic", "mean": (0.5, 0.5, 0.5)})
 
 
 @pytest.fixture
@@ -39,14 +42,14 @@ def sides(pixels: np.ndarray) -> tuple[list[int], list[int]]:
 def test_formats(tmp_path: Path, picture: Image.Image, name: str, mode: str) -> None:
     image = picture.convert(mode, palette=Image.Palette.ADAPTIVE) if mode == "P" else picture.convert(mode)
     image.save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
-    left, right = sides(read_image(tmp_path / name, 28, 10_000))
+    left, right = sides(read_image(tmp_path / name, SQUARE, 10_000))
     assert np.abs(np.array(left) - RED).max() <= 3
     assert np.abs(np.array(right) - BLUE).max() <= 3
 
 
 def test_cmyk(tmp_path: Path, picture: Image.Image) -> None:
     picture.convert("CMYK").save(tmp_path / "print.jpg", quality=95)
-    left, right = sides(read_image(tmp_path / "print.jpg", 28, 10_000))
+    left, right = sides(read_image(tmp_path / "print.jpg", SQUARE, 10_000))
     assert left[0] > 150 > 80 > left[2]
     assert right[2] > 150 > 80 > right[0]
 
@@ -62,7 +65,7 @@ def test_grey(tmp_path: Path, mode: str) -> None:
     image = image.convert(mode) if mode in ("1", "LA") else image
     name = "grey.tiff" if mode == "F" else "grey.png"
     image.save(tmp_path / name)
-    pixels = read_image(tmp_path / name, 28, 10_000)
+    pixels = read_image(tmp_path / name, SQUARE, 10_000)
     assert (pixels[0] == pixels[1]).all()
     assert (pixels[0] == pixels[2]).all()
     assert pixels[0, :, :5].mean() < 60 < 190 < pixels[0, :, -5:].mean()
@@ -72,14 +75,14 @@ def test_turned_by_the_camera(tmp_path: Path, picture: Image.Image) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # the camera was upside down
     picture.save(tmp_path / "turned.png", exif=exif)
-    left, right = sides(read_image(tmp_path / "turned.png", 28, 10_000))
+    left, right = sides(read_image(tmp_path / "turned.png", SQUARE, 10_000))
     assert left == list(BLUE)
     assert right == list(RED)
 
 
 def test_transparent_is_laid_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    assert (read_image(tmp_path / "clear.png", 28, 10_000) == 255).all()
+    assert (read_image(tmp_path / "clear.png", SQUARE, 10_000) == 255).all()
 
 
 def test_the_first_frame_of_an_animation(tmp_path: Path, picture: Image.Image) -> None:
@@ -87,14 +90,14 @@ def test_the_first_frame_of_an_animation(tmp_path: Path, picture: Image.Image) -
         tmp_path / "moving.gif", save_all=True, append_images=[Image.new("RGB", (64, 32), "white")],
         duration=100,
     )
-    left, _ = sides(read_image(tmp_path / "moving.gif", 28, 10_000))
+    left, _ = sides(read_image(tmp_path / "moving.gif", SQUARE, 10_000))
     assert left[0] > 150 > 80 > left[2]
 
 
 def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     Image.new("1", (3000, 3000)).save(tmp_path / "huge.png")
     with pytest.raises(InputError, match=r"3000 x 3000 pixels are more than preprocess\.pixel_limit = 10000"):
-        read_image(tmp_path / "huge.png", 28, 10_000)
+        read_image(tmp_path / "huge.png", SQUARE, 10_000)
 
 
 @pytest.mark.parametrize(("content", "reason"), [
@@ -105,7 +108,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, content: bytes | None, reason
     if content is not None:
         (tmp_path / "bad.jpg").write_bytes(content)
     with pytest.raises(InputError, match=reason):
-        read_image(tmp_path / "bad.jpg", 28, 10_000)
+        read_image(tmp_path / "bad.jpg", SQUARE, 10_000)
 
 
 @pytest.mark.parametrize("name", ["cut.jpg", "cut.png"])
@@ -115,7 +118,7 @@ def test_a_cut_image_is_named(tmp_path: Path, name: str) -> None:
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[:len(whole) // 2])
     with pytest.raises(InputError, match=r"OSError: .*truncated"):
-        read_image(tmp_path / name, 28, 10_000)
+        read_image(tmp_path / name, SQUARE, 10_000)
 
 
 def encode(pixels: np.ndarray) -> np.ndarray:
@@ -126,7 +129,7 @@ def encode(pixels: np.ndarray) -> np.ndarray:
 def cached(folder: Path, names: list[str], share: float) -> dict[str, str]:
     images = [Record(i, name) for i, name in enumerate(names)]
     return cache_split(
-        images, folder, folder / "features", "train", lambda path: read_image(path, 28, 10_000), encode,
+        images, folder, folder / "features", "train", lambda path: read_image(path, SQUARE, 10_000), encode,
         (1, 3), 2, share,
     )
 
@@ -167,12 +170,12 @@ def test_a_cut_cache_is_named(tmp_path: Path, picture: Image.Image) -> None:
 ])
 def test_sizes_that_do_not_divide(tiny: Path, size: int, grid: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load(tiny / "encoder", size, grid, "mean", "float32")
+        load(tiny / "encoder", features(size, grid))
 
 
 def test_tokens_are_the_means_and_deviations_of_the_grid_cells(tiny: Path) -> None:
-    encoder, signature = load(tiny / "encoder", 64, 2, "mean+deviation", "float32")
-    fine, _ = load(tiny / "encoder", 64, 4, "mean", "float32")
+    encoder, signature = load(tiny / "encoder", features(64, 2))
+    fine, _ = load(tiny / "encoder", features(64, 4, pooling="mean"))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8)
     coarse, patches = encoder.encode(pixels), fine.encode(pixels)
     assert coarse.shape == (2, signature["tokens"], signature["width"]) == (2, 4, 64)

@@ -47,6 +47,17 @@ def explained(vlm: VisionLanguageModel, task: str, **change: object) -> dict:
     return read_json(Path(f"data/predictions/{task}-lora-0.attention.json"))
 
 
+def test_class_tokens_are_kept_apart_from_the_grid(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    for key, value in (("cells", 1), ("fit", "crop"), ("crop_pct", 0.9)):  # of four tokens
+        monkeypatch.setitem(trainable.SIGNATURE, key, value)
+    content = explained(request.getfixturevalue("vlm"), "caption")
+    assert (content["cells"], content["extras"], content["tags"]) == (1, 3, 2)
+    assert (content["fit"], content["crop_pct"]) == ("crop", 0.9)
+    assert all(len(line.split()) == 6 for row in content["images"] for line in row["weights"])
+
+
 def test_captions_are_explained(vlm: VisionLanguageModel) -> None:
     content = explained(vlm, "caption")
     assert (content["cells"], content["tags"], content["sink"]) == (4, 2, True)

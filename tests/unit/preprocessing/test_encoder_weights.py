@@ -9,11 +9,12 @@ SMALL = {"depth": 1, "embed_dim": 64, "num_heads": 2}
 
 
 def test_parameters_are_not_drawn() -> None:
-    vit = _without_weights("vit_tiny_patch16_224", SMALL)
+    vit = _without_weights("vit_tiny_patch16_224", SMALL, {})
     assert all(parameter.is_meta for parameter in vit.parameters())
 
 
 def test_computed_tables_are_there() -> None:
-    vit = _without_weights("eva02_tiny_patch14_224", SMALL)  # its rotary table is a buffer that no file holds
+    # its rotary table is a buffer that no file holds
+    vit = _without_weights("eva02_tiny_patch14_224", SMALL, {})
     assert dict(vit.named_buffers())
     assert not any(tensor.is_meta for tensor in [*vit.buffers(), *vit.parameters()])

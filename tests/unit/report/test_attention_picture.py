@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from results import write_attention, write_run
 from vltune.pipeline import paths
 from vltune.report import faithfulness
-from vltune.report.attention import Panel, draw
+from vltune.report.attention import Panel, draw, picture
 from vltune.report.report import report
 
 WEIGHTS = np.array([0.6, 0.01, 0.1, 0.02, 0.05, 0.02])
@@ -48,6 +48,30 @@ def test_a_picture_repeats_bit_for_bit_and_titles_are_plain_text(tmp_path: Path)
         draw(tmp_path / name, panels, 3, 4, sink=True)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
     assert pixels(tmp_path / "first.png").shape[0] > pixels(tmp_path / "first.png").shape[1] / 2
+
+
+def test_the_bars_of_extra_tokens_are_grey(tmp_path: Path) -> None:
+    weights = np.array([0.0, 0.0, 0.0, 0.0, 0.5, 0.3])  # an extra token and a tag
+    draw(tmp_path / "tags.png", [Panel("tent", WHITE, weights)], 1, 4, sink=False)
+    draw(tmp_path / "extra.png", [Panel("tent", WHITE, weights)], 1, 4, sink=False, extras=1)
+    both, tag = orange(tmp_path / "tags.png"), orange(tmp_path / "extra.png")
+    assert 100 < len(tag) < 0.6 * len(both)  # the shorter bar
+    assert tag[:, 1].min() > both[:, 1].min()  # the right one
+
+
+@pytest.mark.parametrize(("fit", "share", "size", "corner"), [
+    ("squash", 1.0, (50, 100), "red"), ("crop", 1.0, (50, 50), "lime"), ("crop", 0.5, (25, 25), "lime"),
+    ("pad", 1.0, (100, 100), "white")])
+def test_the_picture_is_what_the_encoder_sees(
+    tmp_path: Path, fit: str, share: float, size: tuple[int, int], corner: str
+) -> None:
+    image = Image.new("RGB", (100, 50), "red")
+    image.paste("lime", (25, 0, 75, 50))  # the square in the centre
+    image.save(tmp_path / "wide.png")
+    shown = picture(tmp_path / "wide.png", fit, share)
+    assert shown.shape == (*size, 3)
+    assert tuple(shown[0, 0]) == ImageColor.getrgb(corner)
+    assert tuple(shown[size[0] // 2, size[1] // 2]) == ImageColor.getrgb("lime")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ background."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -13,6 +14,9 @@ from vltune.training.align import Align, Words, tf_idf
 
 IMAGES, TOKENS, WIDTH, THINGS, COLOURS = 400, 9, 40, 12, 6
 PLACES = THINGS + COLOURS  # the first word that says where the thing is
+SETTINGS = Align(
+    ridge=0.01, words=100, std_exponent=0.5, logit_scale=4.0, scale=2.0, position_scale=0.3, tags=3,
+    tag_logit_scale=10.0, max_images=IMAGES)
 
 
 class Drawn:
@@ -36,23 +40,15 @@ def started(std_exponent: float = 0.5) -> tuple[Drawn, torch.Tensor, Projector, 
     rng = torch.Generator().manual_seed(0)
     drawn = Drawn(rng)
     said = zip(drawn.thing.tolist(), drawn.colour.tolist(), drawn.place.tolist(), strict=True)
-    words = Words([f"word{i}" for i in range(PLACES + TOKENS)], list(range(IMAGES)),
-                  [{thing: 0.6, colour: 0.3, PLACES + place: 0.1} for thing, colour, place in said])
+    drawn.words = [{thing: 0.6, colour: 0.3, PLACES + place: 0.1} for thing, colour, place in said]
+    words = Words([f"word{i}" for i in range(PLACES + TOKENS)], list(range(IMAGES)), drawn.words)
     # all words share a direction, as in a real table
     embeddings = torch.randn(PLACES + TOKENS, 32, generator=rng) + 5
     # and those of colours are much alike
     embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]
     projector = Projector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
-    align.start(
-        projector,
-        drawn,
-        words,
-        embeddings,
-        Align(
-            ridge=0.01, words=100, std_exponent=std_exponent, logit_scale=4.0, scale=2.0, position_scale=0.3,
-            tags=3, tag_logit_scale=10.0, max_images=IMAGES,
-        ),
-    )
+    settings = SETTINGS.model_copy(update={"std_exponent": std_exponent})
+    align.start(projector, drawn, words, embeddings, settings)
     read = (
         projector.word_head(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,)))
         .softmax(-1)
@@ -154,3 +150,17 @@ def test_the_most_frequent_words_are_kept_but_for_those_that_tell_nothing() -> N
 
 def test_an_image_of_equal_tokens_gives_numbers() -> None:
     assert saliency_weights(torch.ones(2, 4, 3)).equal(torch.full((2, 4), 0.25))
+
+
+def test_extra_tokens_of_the_encoder_change_nothing_of_the_start() -> None:
+    drawn, _, plain, embeddings = started()
+    extra = 9 * np.random.default_rng(0).normal(size=(IMAGES, 2, WIDTH)).astype(np.float16)
+    drawn.tokens = np.concatenate((drawn.tokens, extra), 1)
+    words = Words([f"word{i}" for i in range(PLACES + TOKENS)], list(range(IMAGES)), drawn.words)
+    projector = Projector(WIDTH, len(words.vocabulary), 32, TOKENS + 2, 3, 2)
+    align.start(projector, drawn, words, embeddings, SETTINGS)
+    for name, parameter in plain.named_parameters():
+        if name != "position":
+            assert torch.equal(parameter, projector.get_parameter(name)), name
+    assert torch.equal(projector.position[:TOKENS], plain.position[:TOKENS])
+    assert not projector.position[TOKENS:].any()
