@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from results import write_attention, write_run
-from vltune.pipeline import paths
+from results import write_attention
 from vltune.report import faithfulness
 from vltune.report.attention import Panel, draw
 from vltune.report.report import report
@@ -48,17 +47,6 @@ def test_a_picture_repeats_bit_for_bit_and_titles_are_plain_text(tmp_path: Path)
         draw(tmp_path / name, panels, 3, 4, sink=True)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
     assert pixels(tmp_path / "first.png").shape[0] > pixels(tmp_path / "first.png").shape[1] / 2
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for method in ("lora", "prefix"):
-        write_run(method)
-    folder = paths.RAW / "images/test"
-    folder.mkdir(parents=True)
-    for i in range(40):
-        Image.new("RGB", (60, 40), (200, 5 * i, 90)).save(folder / f"{i:04}.png")
 
 
 @pytest.mark.usefixtures("workspace")
