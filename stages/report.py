@@ -6,20 +6,26 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from vltune.comparison.choice import compared, values
+from vltune.comparison.choice import compared, settings, values
 from vltune.comparison.claims import Claims
 from vltune.pipeline import environment
 from vltune.pipeline.params import load
 from vltune.pipeline.process import die_with_parent, run
+from vltune.report.page import Report
 from vltune.report.report import report
 
 
 def main() -> None:
     """Write the tables and environment.json of metrics/, plots/*.{json,png} and plots/report.html."""
     die_with_parent()
-    for missing in report(compared(), values("tasks"), values("seeds", int), load(Claims, "claims")):
-        sys.stderr.write(f"missing, left out of the report: {missing}\n")
     environment.gather()
+    methods, tasks, seeds = compared(), values("tasks"), values("seeds", int)
+    shown = {"methods": methods, "tasks": tasks, "seeds": seeds} | settings(
+        "fetch", "scenes", "preprocess", "align", "train", "budget", "predict", "attention", "evaluate",
+        "claims") | settings(*methods)
+    claims, size = load(Claims, "claims"), load(Report, "report")
+    for missing in report(methods, tasks, seeds, claims, size, shown):
+        sys.stderr.write(f"missing, left out of the report: {missing}\n")
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def closure(script: Path) -> set[Path]:
 
 
 def sections(script: Path) -> set[str]:
-    """The names in params.yaml that a stage's script reads: the texts given to `load`, `section`, `choice`
-    and `values`."""
+    """The names in params.yaml that a stage's script reads: the texts given to `load`, `section`, `choice`,
+    `values` and `settings`."""
     names = set()
     for node in ast.walk(ast.parse(script.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "compared":
@@ -46,7 +46,7 @@ def sections(script: Path) -> set[str]:
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and node.func.id in ("load", "section", "choice", "values")
+            and node.func.id in ("load", "section", "choice", "values", "settings")
         ):
             names |= {
                 one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)

@@ -16,6 +16,7 @@ from vltune.pipeline.params import check, choice, load, read
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
 from vltune.preprocessing.settings import Preprocess
+from vltune.report.page import Report
 from vltune.training.align import Align
 from vltune.training.budget import Budget
 from vltune.training.train import Train
@@ -39,7 +40,7 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"),
     (Budget, "budget"),
-                                           (Predict, "predict"), (Attention, "attention"),
+                                           (Predict, "predict"), (Attention, "attention"), (Report, "report"),
                                            *((interface.method(name), name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:
     assert set(read(PARAMS)[name]) == set(load(kind, name, PARAMS).model_dump())

@@ -23,6 +23,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import choice_of
 from vltune.report import charts, text
+from vltune.report.style import PALETTE
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
 LEVEL = 0.05  # without results, whose confidence would set it
@@ -117,9 +118,9 @@ def draw(path: Path, plans: list[Plan]) -> None:
               for plan in plans}
     with charts.figure(path, tables, 6.4, 3.6) as panels:
         for (axes, name, numbers), plan in zip(panels, plans, strict=True):
-            axes.plot(numbers["seeds"], numbers["difference"], marker="o", color=charts.PALETTE[0],
+            axes.plot(numbers["seeds"], numbers["difference"], marker="o", color=PALETTE[0],
                       label="difference established")
-            axes.plot(numbers["seeds"], numbers["margin"], marker="s", color=charts.PALETTE[1],
+            axes.plot(numbers["seeds"], numbers["margin"], marker="s", color=PALETTE[1],
                       label="margin of equivalence")
             if plan.margin is not None:
                 axes.axhline(plan.margin, color="#222222", linestyle=":", label="declared margin")

@@ -46,6 +46,12 @@ def compared(path: Path = PARAMS) -> list[str]:
     return methods + extra
 
 
+def settings(*names: str, path: Path = PARAMS) -> dict[str, Any]:
+    """Read sections as they stand, to be shown and not used; those that are missing are left out."""
+    content = read(path)
+    return {name: content[name] for name in names if name in content}
+
+
 def wanted(methods: list[str], tasks: list[str], seeds: list[int]) -> list[tuple[str, str, int]]:
     """List the runs that there should be, as (method, task,
     seed), in the order of every table: the start comes last."""

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from vltune.comparison.attention import Explained
 from vltune.pipeline.files import whole
 from vltune.report import gallery
-from vltune.report.charts import STYLE
+from vltune.report.style import STYLE
 
 COLOUR = (0.835, 0.369, 0.0)  # vermilion of Okabe and Ito's palette
 GREY = "#777777"

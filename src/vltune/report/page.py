@@ -1,148 +1,151 @@
-"""plots/report.html: everything in one file that opens without a network, and repeats bit for bit.
+"""plots/report.html: everything in one file that opens without a network.
 
-A table is a DataFrame of HTML; a cell may have a second text under it in small letters.
+Every number repeats bit for bit but those of time and memory.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
-from markupsafe import Markup, escape
+import yaml
+from markupsafe import Markup
+from pydantic import Field
 
-from vltune.comparison.compare import Comparison, Method
+from vltune.comparison.compare import Comparison
 from vltune.comparison.runs import Run
+from vltune.pipeline import paths
 from vltune.pipeline.files import write_text
-from vltune.report import faithfulness, gallery
+from vltune.pipeline.params import Section
+from vltune.report import (
+    cards,
+    costs,
+    faithfulness,
+    gallery,
+    page_charts,
+    page_tables,
+    provenance,
+    tables,
+    text,
+)
+from vltune.report.answer import answer
+from vltune.report.charts import by_task
 from vltune.report.note import note
-from vltune.report.tables import percent
+from vltune.report.style import colours, marks
 from vltune.report.template import render
-from vltune.report.text import best_against_controls, in_words, meaning, pairs, shown, value
 
-TEMPLATE = Path(__file__).with_name("page.html")
+FOLDER = Path(__file__).with_name("template")
+TITLES = {"caption": "Captions", "vqa": "Questions"}
+NARROW_SPACE = "\u202f"  # without a line break
+GALLERY = "<!-- gallery -->"  # where the cards go, once it is known how many fit
+MILLION = 1_000_000
 
 
-def write(
-    path: Path, runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]],
-    missing: list[str], attention: list[dict[str, Any]], charts: dict[str, Path],
-) -> None:
-    """Write the page; `trials` are the summaries of the search, `attention` the rows of its check,
-    `charts` PNGs by the name that the template gives them."""
-    content = render(
-        TEMPLATE,
-        tasks=[
-            _task(comparison, [run for run in runs if run.task == comparison.first.task])
-            for comparison in comparisons
-        ],
-        tuning=_tuning(trials) if trials else None,
-        attention=_attention(attention) if attention else None,
-        missing=missing,
-        charts={name: gallery.address(chart.read_bytes(), "png") for name, chart in charts.items()},
-        licence=gallery.licence(),
+class Report(Section):
+    """Section `report`: the size of the page."""
+
+    max_megabytes: Annotated[float, Field(ge=0.5, le=15)]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the page shows: runs, their comparison by task, the summaries of the search, results files that
+    are missing, the rows of the check of attention with its picture, and the sections of params.yaml."""
+
+    runs: list[Run]
+    comparisons: list[Comparison]
+    trials: list[dict[str, Any]]
+    missing: list[str]
+    attention: list[dict[str, Any]]
+    picture: Path
+    settings: dict[str, Any]
+
+
+def write(path: Path, content: Content, limit: Report) -> None:
+    """Write the page. The gallery gets the images that fit into the size.
+
+    Raises:
+        InputError: a predictions file is of the wrong form.
+    """
+    images = cards.cards(content.runs)
+    page = render(
+        FOLDER / "page.html", **_results(content), missing=content.missing, gallery=Markup(GALLERY),
+        images=len(images), licence=gallery.licence(), start=paths.START, methods=_methods(content.runs),
+        provenance=provenance.tables(content.runs), settings=_yaml(content.settings),
+        attention=_attention(content), megabytes=limit.max_megabytes,
     )
-    write_text(path, content)
+    room = int(limit.max_megabytes * MILLION) - len(page.encode())
+    shown = cards.fitting(images, _card, room)
+    write_text(path, page.replace(GALLERY, "".join(shown)))
 
 
-def _task(comparison: Comparison, runs: list[Run]) -> dict[str, Any]:
-    """Give what the template shows of one task."""
-    spec, methods, table = comparison.first.spec, comparison.methods, pairs(comparison, shown(comparison))
-    verdict = [in_words(comparison, spec.main), meaning(comparison), best_against_controls(methods)]
+def _results(content: Content) -> dict[str, Any]:
+    """Give the parts about the tasks. The page leads with `leads`: a further comparison that should stand
+    above the own one is put before it there."""
+    measured = {task: costs.table(comparison, [run for run in content.runs if run.task == task])
+                for comparison in content.comparisons for task in [comparison.first.task]}
+    everything = pd.concat(measured.values())
+    look = colours(everything), marks(everything)
+    curves, expected = tables.curves(content.runs), tables.tuning(content.trials)
+    losses = [(TITLES.get(name, name), page_charts.losses(name, table, look))
+              for name, table in by_task(curves).items()]
+    tuning = [(TITLES.get(name, name), page_charts.tuning(name, table, (colours(expected), marks(expected))))
+              for name, table in by_task(expected).items()]
     return {
-        "name": comparison.first.task, "metric": spec.main, "note": note(comparison),
-        "verdict": [text for text in verdict if text], "quality": _quality(methods),
-        "pairs": _html(table) if len(table) else None, "types": _types(methods), "sizes": _sizes(methods),
-        "diversity": bool(spec.diversity), "cards": gallery.cards(runs),
+        "leads": [_lead("", content.comparisons, measured, look)],
+        "tasks": [_task(comparison, measured[comparison.first.task], look)
+                  for comparison in content.comparisons],
+        "losses": losses,
+        "tuning": {"charts": tuning, "table": page_tables.tuning(content.trials)} if tuning else None,
     }
 
 
-def _quality(methods: list[Method]) -> Markup:
-    """Give every metric of every method with its interval and
-    its blind controls, and last the control that all share."""
-    task = methods[0].spec
-    rows = []
-    for method in methods:
-        row = {
-            "method": method.method, "seeds": str(method.seeds),
-            "trained": f"{method.result['trained_parameters']:,}",
-            "share": percent(method.result["trained_share"]),
-        }
-        row |= {name: _score(score) for name, score in method.scores.items()} | method.not_computed
-        rows.append(
-            row | {control.label: _score(method.control(control)[task.main]) for control in task.blind}
-        )
-    if task.baseline:
-        scores = methods[0].control(task.baseline)
-        rows.append(
-            {"method": task.baseline.label, **{name: _score(scores[name]) for name in methods[0].scores}}
-        )
-    return _html(rows)
+def _lead(title: str, comparisons: list[Comparison], measured: dict[str, pd.DataFrame],
+          look: page_charts.Look) -> dict[str, Any]:
+    """Give what a reader sees first: the answer for each task, what its words are about, and the charts."""
+    answers = [{
+        "title": TITLES.get(task, task), "sentence": answer(comparison).replace(" %", NARROW_SPACE + "%"),
+        "chart": page_charts.overview(task, comparison.first.spec.main, measured[task], look[0]),
+    } for comparison in comparisons for task in [comparison.first.task]]
+    verdicts = [next(iter(comparison.verdicts.values())) for comparison in comparisons if comparison.verdicts]
+    return {"title": title, "answers": answers, "about": list(dict.fromkeys(map(text.scope, verdicts)))}
 
 
-def _types(methods: list[Method]) -> Markup | None:
-    """Give the main metric of every method by type of question,
-    under it that of the blind model; None without types."""
-    task = methods[0].spec
-    if task.baseline is None:
+def _task(comparison: Comparison, measured: pd.DataFrame, look: page_charts.Look) -> dict[str, Any]:
+    """Give what the template shows of one task."""
+    task, spec, methods = comparison.first.task, comparison.first.spec, comparison.methods
+    sentences = [text.in_words(comparison, spec.main), text.meaning(comparison),
+                 text.best_against_controls(methods)]
+    return {
+        "name": task, "title": TITLES.get(task, task), "metric": spec.main, "note": note(comparison),
+        "main": page_tables.main(comparison, measured), "metrics": page_tables.metrics(comparison),
+        "pairs": page_tables.pairs(comparison), "sentences": [sentence for sentence in sentences if sentence],
+        "costs": page_tables.costs(comparison, measured),
+        "cost_charts": page_charts.costs(task, spec.main, measured, look),
+        "types": page_tables.types(methods) if spec.baseline else None,
+        "types_chart": page_charts.question_types(comparison) if spec.baseline else None,
+        "diversity": page_tables.diversity(methods) if spec.diversity else None,
+    }
+
+
+def _attention(content: Content) -> dict[str, Any] | None:
+    if not content.attention:
         return None
-    rows = []
-    for name, first in methods[0].result["question_types"].items():
-        row = {"question type": name, "questions": f"{first['questions']:,}"}
-        for method in methods:
-            blind = method.result["control_question_types"][task.blind[0].name].get(name)
-            row[method.method] = _cell(
-                f"{method.result['question_types'][name]['value']:.3f}",
-                f"blind {blind['value']:.3f}" if blind else "blind: not asked",
-            )
-        common = methods[0].result["control_question_types"][task.baseline.name][name]["value"]
-        rows.append(row | {task.baseline.label: f"{common:.3f}"})
-    return _html(rows)
+    return {"table": page_tables.attention(content.attention),
+            "verdicts": faithfulness.sentences(content.attention),
+            "picture": gallery.address(content.picture.read_bytes(), "png")}
 
 
-def _sizes(methods: list[Method]) -> Markup:
-    """Give the size of what every method keeps, and the
-    diversity of its texts where the task measures that."""
-    rows = []
-    for method in methods:
-        row = {"method": method.method, "projector": f"{method.result['projector_parameters']:,}",
-               "checkpoint MB": f"{method.result['checkpoint_bytes'] / 1e6:,.2f}"}
-        if method.spec.diversity:
-            diversity = method.result["diversity"]
-            row |= {
-                "distinct-1": f"{diversity['distinct-1']:.3f}",
-                "distinct-2": f"{diversity['distinct-2']:.3f}",
-                "vocabulary": f"{diversity['vocabulary']:,.0f}", "unique": percent(diversity["unique_share"]),
-                "novel": percent(diversity["novel_share"]), "length": f"{diversity['mean_length']:.1f}",
-            }
-        rows.append(row)
-    return _html(rows)
+def _card(card: cards.Card) -> str:
+    thumbnail = gallery.thumbnail(gallery.FOLDER / card.file_name)
+    return render(FOLDER / "card.html", card=card, thumbnail=thumbnail)
 
 
-def _tuning(trials: list[dict[str, Any]]) -> Markup:
-    """Give the best values of the search for every method,
-    and the loss that k trials are expected to reach."""
-    rows = []
-    for trial in trials:
-        best = ", ".join(f"{name} {number:g}" for name, number in trial["best"].items())
-        row = {"task": trial["task"], "method": trial["method"],
-               "best values": _cell(best, f"trial {trial['trial']}, {trial['steps']} steps")}
-        rows.append(row | {f"best of {k}": f"{loss:.3f}" for k, loss in enumerate(trial["best_of_k"], 1)})
-    return _html(rows)
+def _methods(runs: list[Run]) -> list[str]:
+    return list(dict.fromkeys(run.method for run in runs))
 
 
-def _attention(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    lines = [{name: _cell(*cell) for name, cell in line.items()} for line in faithfulness.table(rows)]
-    return {"table": _html(lines), "verdict": faithfulness.sentences(rows)}
-
-
-def _html(rows: list[dict[str, Any]] | pd.DataFrame) -> Markup:
-    table = pd.DataFrame(rows).fillna("").map(escape).rename(columns=escape)
-    return Markup(table.to_html(index=False, escape=False, border=0))  # every cell is escaped
-
-
-def _score(score: dict[str, float | None]) -> Markup:
-    return _cell(value(score), f"{score['low']:.3f} to {score['high']:.3f}" if "low" in score else "")
-
-
-def _cell(text: str, small: str) -> Markup:
-    return Markup("{}<small>{}</small>").format(text, small) if small else escape(text)
+def _yaml(settings: dict[str, Any]) -> str:
+    return yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=100)

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from vltune.comparison.compare import Comparison
-from vltune.comparison.significance import opposite
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_text
+from vltune.report.answer import against_most_trained, most_trained
 from vltune.report.tables import percent
 from vltune.report.text import interval, markdown_table
 
@@ -27,14 +27,12 @@ def block(comparisons: list[Comparison]) -> str:
 
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     task, methods = comparison.first.spec, comparison.methods
-    most = max(methods, key=lambda method: method.result["trained_share"]).method
-    verdicts = comparison.verdicts[task.main].rows if comparison.verdicts else []
-    against = {row.a: row.verdict for row in verdicts if row.b == most}
-    against |= {row.b: opposite(row.verdict) for row in verdicts if row.a == most}
+    most, words = most_trained(methods).method, against_most_trained(comparison)
     score = f"score ({100 * comparison.first.settings.confidence:g} % interval)"
     return [{"task": f"{comparison.first.task} ({task.main})", "method": method.method,
              "trained": percent(method.result["trained_share"]), score: interval(method.main),
-             "blind": f"{method.blind['value']:.3f}", f"against {most}": against.get(method.method, "")}
+             "blind": f"{method.blind['value']:.3f}",
+             f"against {most}": words[method.method][0] if method.method in words else ""}
             for method in methods]
 
 

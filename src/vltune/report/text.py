@@ -129,9 +129,14 @@ def pairs(comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({
         "method": [row.a for row in rows], "against": [row.b for row in rows],
         f"{names[0]} difference (interval)": [difference(row) for row in rows],
-        "p (adjusted)": ["< 0.001" if row.p_adjusted < 5e-4 else f"{row.p_adjusted:.3f}" for row in rows],
+        "p (adjusted)": [p_value(row) for row in rows],
         **{name: [word(row) for row in comparison.verdicts[name].rows] for name in names},
     })
+
+
+def p_value(row: Row) -> str:
+    """Write the p-value after the correction over all pairs."""
+    return "< 0.001" if row.p_adjusted < 5e-4 else f"{row.p_adjusted:.3f}"
 
 
 def word(row: Row) -> str:
@@ -180,11 +185,11 @@ def meaning(comparison: Comparison) -> str:
         f"The interval of a difference is a {confidence:g} % interval for {count}, metric by metric "
         f"(Tukey). Better and worse: it excludes 0. {margin}Undecided: the data do not tell; this does not "
         "prove equality. "
-        f"{_scope(verdicts)}"
+        f"{scope(verdicts)}"
     )
 
 
-def _scope(verdicts: Verdicts) -> str:
+def scope(verdicts: Verdicts) -> str:
     """Say what the words are about: methods, or the runs that were compared."""
     if verdicts.about == significance.METHODS:
         return f"The words are about the methods: the spread over {verdicts.seeds} seeds is in the intervals."

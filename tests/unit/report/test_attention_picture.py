@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from results import write_attention, write_run
-from vltune.pipeline import paths
+from results import write_attention
 from vltune.report import faithfulness
 from vltune.report.attention import Panel, draw, picture
 from vltune.report.report import report
@@ -72,17 +71,6 @@ def test_the_picture_is_what_the_encoder_sees(
     assert shown.shape == (*size, 3)
     assert tuple(shown[0, 0]) == ImageColor.getrgb(corner)
     assert tuple(shown[size[0] // 2, size[1] // 2]) == ImageColor.getrgb("lime")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for method in ("lora", "prefix"):
-        write_run(method)
-    folder = paths.RAW / "images/test"
-    folder.mkdir(parents=True)
-    for i in range(40):
-        Image.new("RGB", (60, 40), (200, 5 * i, 90)).save(folder / f"{i:04}.png")
 
 
 @pytest.mark.usefixtures("workspace")
