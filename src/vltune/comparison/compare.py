@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vltune.comparison import per_image
-from vltune.comparison.claims import NOTHING, Claims
+from vltune.comparison.claims import EXPLORATORY, NOTHING, Claims
 from vltune.comparison.estimates import Estimate
 from vltune.comparison.per_image import PerImage, Verdicts
 from vltune.comparison.runs import SIZES, Run, Scored, mean
+from vltune.comparison.significance import Row
 from vltune.metrics.bootstrap import DIGITS
 from vltune.metrics.signature import check_same
 from vltune.pipeline import paths
@@ -29,11 +30,16 @@ class Method(Scored):
 @dataclass(frozen=True)
 class Comparison:
     """One task: its methods in the order of the runs, and by metric how many images it is about, and the
-    verdicts on the pairs (none of fewer than two)."""
+    verdicts on the pairs (none of fewer than two); what was claimed of them before."""
 
     methods: list[Method]
     images: dict[str, int]
     verdicts: dict[str, Verdicts]
+    claims: Claims = NOTHING
+
+    def family(self, row: Row, verdicts: Verdicts) -> str:
+        """Say what a verdict belongs to: declared, interim or exploratory."""
+        return self.claims.stage(verdicts.seeds) if row.declared else EXPLORATORY
 
     @property
     def first(self) -> Method:
@@ -48,13 +54,11 @@ def compare(runs: list[Run], claims: Claims = NOTHING) -> list[Comparison]:
     Raises:
         InputError: two runs of a task were scored differently or on other images.
     """
-    return [
-        _compare([run for run in runs if run.task == task], claims)
-        for task in dict.fromkeys(run.task for run in runs)
-    ]
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    return [_compare([run for run in runs if run.task == task], claims, tasks) for task in tasks]
 
 
-def _compare(runs: list[Run], claims: Claims) -> Comparison:
+def _compare(runs: list[Run], claims: Claims, tasks: list[str]) -> Comparison:
     check_same({f"{run.method} {run.task} {run.seed}": run.result["signature"] for run in runs})
     _check_images(runs)
     names = [name for name in runs[0].scores if all(name in run.scores for run in runs)]
@@ -62,14 +66,17 @@ def _compare(runs: list[Run], claims: Claims) -> Comparison:
     scores = {method: [run.result["per_image"] for run in seeds] for method, seeds in methods.items()}
     estimates = {name: per_image.estimates(name, scores, runs[0].settings) for name in names}
     compared = paired({method: seeds for method, seeds in methods.items() if method != paths.START})
+    task, settings = runs[0].task, runs[0].settings
     return Comparison(
         [
             _over_seeds(seeds, {name: estimates[name][method] for name in names})
             for method, seeds in methods.items()
         ],
         {name: per_image.images(name, runs[0].result["per_image"]) for name in names},
-        {name: per_image.verdicts(name, compared, runs[0].settings, claims.margin(runs[0].task, name))
+        {name: per_image.verdicts(
+            name, compared, settings, claims.margin(task, name), claims.family(task, name, tasks))
          for name in names} if len(compared) > 1 else {},
+        claims,
     )
 
 

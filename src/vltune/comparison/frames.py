@@ -78,14 +78,16 @@ METHODS = [
 VERDICTS = [
     *METRIC, Column("method", TEXT, "", "first method"), Column("other", TEXT, "", "second method"),
     Column("difference", REAL, "of the metric", "first minus second"),
-    Column("low", REAL, "of the metric", "low end of the interval, which holds for all pairs together"),
-    Column("high", REAL, "of the metric", "high end of the interval, which holds for all pairs together"),
+    Column("low", REAL, "of the metric", "low end of the interval, which holds for its family together"),
+    Column("high", REAL, "of the metric", "high end of the interval, which holds for its family together"),
     Column("p", REAL, "", "p-value of the pair alone"),
-    Column("p_adjusted", REAL, "", "p-value after Tukey's correction over all pairs"),
+    Column("p_adjusted", REAL, "", "p-value after the correction over its family"),
     Column("margin", REAL, "of the metric", "largest difference that does not matter, if declared"),
     Column("verdict", TEXT, "", "of the first: better, worse, equivalent or undecided; of runs: see `about`"),
     Column("within_margin", TEXT, "", "whether the interval lies within it: yes or no"),
-    Column("about", TEXT, "", "methods, or runs: these trained models alone"), *COUNTS,
+    Column("about", TEXT, "", "methods, or runs: these trained models alone"),
+    Column("family", TEXT, "", "declared in `claims`, interim (fewer seeds than declared), or exploratory"),
+    *COUNTS,
 ]
 # A row for each run's task and method, attribution, and what it is compared with: metrics/attention.csv.
 ATTENTION = [

@@ -17,6 +17,7 @@ import numpy as np
 from vltune.comparison import scores, significance
 from vltune.comparison.estimates import FEWEST_SEEDS, Estimate, estimate
 from vltune.comparison.scores import Metric
+from vltune.comparison.significance import Family
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import DIGITS, Evaluate
 from vltune.metrics.interface import CaptionMetric, caption_metrics, image_metrics
@@ -62,11 +63,12 @@ def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> di
 
 
 def verdicts(
-    name: str, methods: Mapping[str, Seeds], settings: Evaluate, margin: float | None = None
+    name: str, methods: Mapping[str, Seeds], settings: Evaluate, margin: float | None = None,
+    family: Family | None = None,
 ) -> Verdicts:
     """Compare all pairs, with as many seeds of each method,
     the first ones, as the method with the fewest has. `margin` is the largest difference that does not
-    matter.
+    matter, `family` the pairs that were declared.
 
     Raises:
         InputError: as `significance.compare`.
@@ -74,7 +76,7 @@ def verdicts(
     Source: see `significance.compare`.
     """
     methods, number = equally_many(methods)
-    rows = significance.compare(metric(name, methods), level(settings), margin)
+    rows = significance.compare(metric(name, methods), level(settings), margin, family)
     return Verdicts(rows, number, margin)
 
 

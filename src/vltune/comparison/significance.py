@@ -20,7 +20,9 @@ and over all pairs of three methods or more they find no more (docs/evaluation.m
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,10 +41,22 @@ OF_RUNS = {BETTER: "run better", WORSE: "run worse", EQUIVALENT: "runs equivalen
 OPPOSITE = {BETTER: WORSE, WORSE: BETTER, OF_RUNS[BETTER]: OF_RUNS[WORSE], OF_RUNS[WORSE]: OF_RUNS[BETTER]}
 
 
+class Family(NamedTuple):
+    """The pairs that were declared before the results, empty for all, and for how many tasks they were."""
+
+    pairs: Collection[tuple[str, str]]
+    tasks: int
+
+    def holds(self, a: str, b: str) -> bool:
+        """Whether a pair belongs to the family, in either order."""
+        return not self.pairs or (a, b) in self.pairs or (b, a) in self.pairs
+
+
 @dataclass(frozen=True)
 class Row:
     """How method a compares with method b: a - b, the ends of its interval, p-values before and after the
-    correction over all pairs, the word, and whether the interval lies within the margin.
+    correction over its family, the word, whether the interval lies within the margin, and whether the pair
+    was declared.
 
     `p_adjusted` is at most the level exactly if the interval excludes 0. A difference may be both:
     established, and within the margin; the word is then `better` or `worse`.
@@ -57,6 +71,7 @@ class Row:
     p_adjusted: float
     verdict: str
     within_margin: bool
+    declared: bool
 
     @property
     def established(self) -> bool:
@@ -64,34 +79,47 @@ class Row:
         return self.low > 0 or self.high < 0
 
 
-def compare(metric: Metric, level: float, margin: float | None = None) -> list[Row]:
+def compare(
+    metric: Metric, level: float, margin: float | None = None, family: Family | None = None
+) -> list[Row]:
     """Compare all pairs of the metric's methods, in their order.
 
     `level` is the chance that any of the intervals misses its difference, such as 0.05, and so a limit for
-    the chance of any false word. `margin` is the largest difference that does not matter; without it nothing
-    is called equivalent. The variance over seeds is moderated over the methods, so intervals depend on which
-    methods are compared; differences do not.
+    the chance of any false word: among the declared pairs of all tasks together, and among the pairs of this
+    metric that were not declared. `margin` is the largest difference that does not matter; without it nothing
+    is called equivalent. `family` are the declared pairs; without it no pair is declared. The variance over
+    seeds is moderated over the methods, so intervals depend on which methods are compared; differences do
+    not.
 
     Raises:
         InputError: fewer than two methods, a level not between 0 and 1, a margin that is not positive, or the
             metric has no finite value for a method.
 
     Source: Tukey 1953 and Kramer 1956 (all pairs), Hayter 1989, Pairwise comparisons of generally correlated
-    means; Games and Howell 1976 (degrees of freedom by pair); Schuirmann 1987 (two one-sided tests).
+    means; Games and Howell 1976 (degrees of freedom by pair); Schuirmann 1987 (two one-sided tests); Dunn
+    1961, Multiple Comparisons Among Means (chosen pairs, and several tasks).
     """
     _check(metric, level, margin)
     values, moved = variance.influences(metric)
     first, second = np.triu_indices(len(values), 1)
     differences = _differences(values, first, second)
-    p, adjusted, half = _inference(differences, _variance(values, moved, first, second), len(values), level)
+    parts = _variance(values, moved, first, second)
+    names = list(metric.parts)
+    declared = np.array([family is not None and family.holds(names[a], names[b])
+                         for a, b in zip(first, second, strict=True)])
+    numbers = np.stack(_inference(differences, parts, len(values), 1, level))
+    if family is not None:
+        groups = (2, len(family.pairs) * family.tasks) if family.pairs else (len(values), family.tasks)
+        numbers = np.where(declared, np.stack(_inference(differences, parts, *groups, level)), numbers)
+    p, adjusted, half = numbers
     if moved.shape[-1] < FEWEST_IMAGES:
         p, adjusted, half = np.ones_like(p), np.ones_like(p), np.full_like(p, np.inf)
-    names = list(metric.parts)
+    about = METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS
     return [
-        _row(names[a], names[b], *numbers, margin, METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS)
-        for a, b, *numbers in zip(
+        _row(names[a], names[b], *row, margin, about)
+        for a, b, *row in zip(
             first.tolist(), second.tolist(), differences.tolist(), half.tolist(), p.tolist(),
-            adjusted.tolist(), strict=True)
+            adjusted.tolist(), declared.tolist(), strict=True)
     ]
 
 
@@ -126,23 +154,26 @@ def _variance(values: np.ndarray, moved: np.ndarray, first: np.ndarray, second: 
     return variance.combined(over_seeds._replace(value=over_seeds.value / seeds), images, number)
 
 
-def _inference(differences: np.ndarray, parts: Parts, methods: int,
+def _inference(differences: np.ndarray, parts: Parts, methods: int, times: int,
                level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give p-values of the pair alone and among all pairs, and half the length of the interval, [pairs]."""
+    """Give p-values of the pair alone and in its family, and half the length of the interval, [pairs].
+
+    The family has all pairs of `methods` methods, `times` times over (Bonferroni).
+    """
     error, distribution = np.sqrt(parts.total), (parts.freedom, parts.shares)
     certain = np.where(differences == 0, 0.0, np.inf)  # without any variance
     t = np.divide(np.abs(differences), error, out=certain, where=error > 0)
     finite = np.minimum(t, 1e6) * np.sqrt(2)
-    half = studentized.quantile(level, methods, *distribution) / np.sqrt(2) * error
+    half = studentized.quantile(level / times, methods, *distribution) / np.sqrt(2) * error
     alone, among = (studentized.survival(finite, number, *distribution) for number in (2, methods))
-    return alone, among, half
+    return alone, np.minimum(times * among, 1.0), half
 
 
-def _row(a: str, b: str, difference: float, half: float, p: float, adjusted: float, margin: float | None,
-         about: str) -> Row:
+def _row(a: str, b: str, difference: float, half: float, p: float, adjusted: float, declared: bool,
+         margin: float | None, about: str) -> Row:
     low, high = difference - half, difference + half
     return Row(a, b, difference, low, high, p, adjusted, verdict(low, high, margin, about),
-               _within(low, high, margin))
+               _within(low, high, margin), declared)
 
 
 def _within(low: float, high: float, margin: float | None) -> bool:

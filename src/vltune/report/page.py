@@ -32,6 +32,7 @@ from vltune.report import (
 )
 from vltune.report.answer import answer
 from vltune.report.charts import by_task
+from vltune.report.meaning import meaning, scope
 from vltune.report.note import note
 from vltune.report.style import colours, marks
 from vltune.report.template import render
@@ -73,7 +74,7 @@ def write(path: Path, content: Content, limit: Report) -> None:
     page = render(
         FOLDER / "page.html", **_results(content), missing=content.missing, gallery=Markup(GALLERY),
         images=len(images), licence=gallery.licence(), start=paths.START, methods=_methods(content.runs),
-        provenance=provenance.tables(content.runs), settings=_yaml(content.settings),
+        provenance=provenance.tables(content.runs, content.settings), settings=_yaml(content.settings),
         attention=_attention(content), megabytes=limit.max_megabytes,
     )
     room = int(limit.max_megabytes * MILLION) - len(page.encode())
@@ -110,13 +111,13 @@ def _lead(title: str, comparisons: list[Comparison], measured: dict[str, pd.Data
         "chart": page_charts.overview(task, comparison.first.spec.main, measured[task], look[0]),
     } for comparison in comparisons for task in [comparison.first.task]]
     verdicts = [next(iter(comparison.verdicts.values())) for comparison in comparisons if comparison.verdicts]
-    return {"title": title, "answers": answers, "about": list(dict.fromkeys(map(text.scope, verdicts)))}
+    return {"title": title, "answers": answers, "about": list(dict.fromkeys(map(scope, verdicts)))}
 
 
 def _task(comparison: Comparison, measured: pd.DataFrame, look: page_charts.Look) -> dict[str, Any]:
     """Give what the template shows of one task."""
     task, spec, methods = comparison.first.task, comparison.first.spec, comparison.methods
-    sentences = [text.in_words(comparison, spec.main), text.meaning(comparison),
+    sentences = [text.in_words(comparison, spec.main), meaning(comparison),
                  text.best_against_controls(methods)]
     return {
         "name": task, "title": TITLES.get(task, task), "metric": spec.main, "note": note(comparison),

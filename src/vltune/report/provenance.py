@@ -8,20 +8,24 @@ from typing import Any
 
 from vltune.comparison.runs import Run
 from vltune.pipeline import environment, paths
-from vltune.pipeline.files import read_json, sha256
+from vltune.pipeline.files import fingerprint, read_json, sha256
+from vltune.report import history
 from vltune.report.cells import Cell, Table, table
 
 DIGITS = 16  # of a hash
 SCALARS = (str, int, float, bool)
 
 
-def tables(runs: list[Run]) -> dict[str, Table]:
-    """Give the tables by their titles; a source that is missing has none.
+def tables(runs: list[Run], settings: Mapping[str, Any]) -> dict[str, Table]:
+    """Give the tables by their titles; a source that is missing has none. `settings` are the sections of
+    params.yaml.
 
     Raises:
         InputError: a file is no JSON.
     """
+    claims = settings.get("claims")
     facts = {
+        "Claims": {"hash": fingerprint(claims), **history.commits(claims)} if claims else None,
         "Data": _read(paths.RAW / "SOURCE.json"), "Models": _read(paths.ENCODER.parent / "SOURCE.json"),
         **{f"Scoring: {task}": signature for task, signature in _signatures(runs).items()},
         **{f"Machine of {_runs(machine)}": {name: value for name, value in machine.items() if name != "runs"}

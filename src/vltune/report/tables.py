@@ -67,7 +67,7 @@ def verdicts(comparisons: list[Comparison]) -> pd.DataFrame:
         {
             "task": comparison.first.task, "metric": name, "method": row.a, "other": row.b,
             **{column: round(getattr(row, column), DIGITS) for column in numbers}, "margin": verdicts.margin,
-            "verdict": row.verdict, "about": verdicts.about,
+            "verdict": row.verdict, "about": verdicts.about, "family": comparison.family(row, verdicts),
             "within_margin": None if verdicts.margin is None else ("yes" if row.within_margin else "no"),
             "seeds": verdicts.seeds, "images": comparison.images[name],
         }

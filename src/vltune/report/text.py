@@ -11,8 +11,8 @@ import pandas as pd
 from vltune.comparison import significance
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.estimates import FEWEST_SEEDS
-from vltune.comparison.per_image import Verdicts
 from vltune.comparison.significance import Row
+from vltune.report.meaning import meaning
 from vltune.report.note import note
 from vltune.report.tables import percent
 
@@ -169,33 +169,6 @@ def in_words(comparison: Comparison, name: str) -> str:
         if chosen:
             clauses.append(f"{title}: {', '.join(f'{row.a} and {row.b}' for row in chosen)}")
     return f"{name}{scope}: {'; '.join(clauses)}."
-
-
-def meaning(comparison: Comparison) -> str:
-    """Explain the words of the verdicts; empty without verdicts."""
-    if not comparison.verdicts:
-        return ""
-    verdicts = next(iter(comparison.verdicts.values()))
-    count = "its pair" if len(verdicts.rows) == 1 else f"its {len(verdicts.rows)} pairs together"
-    confidence = 100 * comparison.first.settings.confidence
-    margin = ""
-    if verdicts.margin:
-        margin = f"Equivalent: it lies within ± {verdicts.margin:g}, the margin declared in params.yaml. "
-    return (
-        f"The interval of a difference is a {confidence:g} % interval for {count}, metric by metric "
-        f"(Tukey). Better and worse: it excludes 0. {margin}Undecided: the data do not tell; this does not "
-        "prove equality. "
-        f"{scope(verdicts)}"
-    )
-
-
-def scope(verdicts: Verdicts) -> str:
-    """Say what the words are about: methods, or the runs that were compared."""
-    if verdicts.about == significance.METHODS:
-        return f"The words are about the methods: the spread over {verdicts.seeds} seeds is in the intervals."
-    runs = "the two runs of a pair" if verdicts.seeds == 1 else f"the {verdicts.seeds} runs of each method"
-    return (f"The words are about {runs}, not about the methods: another seed may reverse them. Words about "
-            f"methods need {FEWEST_SEEDS} seeds or more.")
 
 
 def best_against_controls(methods: list[Method]) -> str:

@@ -24,7 +24,8 @@ def pilot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(
         "methods:\n- lora\n- prefix\ntasks:\n- caption\nseeds:\n- 0\n- 1\n"
-        "claims:\n  caption_margin: 0.05\n  vqa_margin:\n"
+        "claims:\n  caption_metric: CIDEr\n  caption_margin: 0.05\n"
+        "  vqa_metric:\n  vqa_margin:\n  pairs: []\n  seeds:\n"
     )
     for method in ("lora", "prefix"):
         for seed in (0, 1):

@@ -17,7 +17,7 @@ import pytest
 from command import vltune
 from results import QUESTIONS, SETTINGS, SIGNATURE, write_questions_run, write_run
 from vltune.comparison import per_image
-from vltune.comparison.claims import Claims
+from vltune.comparison.claims import NOTHING
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import collect, load, mean, read_result
 from vltune.metrics import bootstrap
@@ -29,7 +29,7 @@ from vltune.report import tables, text
 from vltune.report.report import report
 
 LORA = Path("data/results/lora/caption-0.json")
-CLAIMS = Claims(caption_margin=0.05, vqa_margin=None)
+CLAIMS = NOTHING.model_copy(update={"caption_metric": "CIDEr", "caption_margin": 0.05, "seeds": 3})
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("made")
     (root / "params.yaml").write_text(
         "methods:\n- lora\n- prefix\n- connector\ntasks:\n- caption\n- vqa\nseeds:\n- 0\n"
-        "claims:\n  caption_margin: 0.05\n  vqa_margin:\n"
+        "claims:\n  caption_metric: CIDEr\n  caption_margin: 0.05\n"
+        "  vqa_metric:\n  vqa_margin:\n  pairs: []\n  seeds: 3\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -120,7 +121,7 @@ def test_verdicts_on_a_real_difference_and_on_none() -> None:
         "CIDEr, about these runs alone: lora is better than prefix; twin is better than prefix; equivalent: "
         "lora and twin."
     )
-    assert "a 95 % interval for its 3 pairs together, metric by metric" in text.meaning(found)
+    assert "95 % intervals for their family together" in text.meaning(found)
     assert "it lies within ± 0.05, the margin declared in params.yaml" in text.meaning(found)
     assert "not about the methods: another seed may reverse them" in text.meaning(found)
     pairs = text.pairs(found, ["CIDEr", "METEOR"])
@@ -312,7 +313,7 @@ def test_the_tables_of_methods_and_verdicts() -> None:
     assert len(pairs) == (7 + 4) * 3
     assert list(methods) == "task metric method mean sd low high seeds images".split()
     assert list(pairs) == (
-        "task metric method other difference low high p p_adjusted margin verdict within_margin about "
+        "task metric method other difference low high p p_adjusted margin verdict within_margin about family "
         "seeds images"
     ).split()
     assert {(row["task"], row["seeds"], row["images"]) for row in pairs.to_dict("records")} == {
