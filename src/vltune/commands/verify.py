@@ -52,12 +52,12 @@ def main(root: Path, folder: Path | None) -> None:
     """
     if folder is not None:
         output.check_folder(folder)
-    commit = _git(root, "rev-parse", "HEAD")
-    if _git(root, "status", "--porcelain"):
+    commit = git(root, "rev-parse", "HEAD")
+    if git(root, "status", "--porcelain"):
         sys.stderr.write("there are uncommitted changes; HEAD is verified, without them\n")
     with _clone_folder(folder) as clone:
-        _git(root, "clone", "--quiet", str(root.absolute()), str(clone))
-        _git(clone, "checkout", "--quiet", "--detach", commit)
+        git(root, "clone", "--quiet", str(root.absolute()), str(clone))
+        git(clone, "checkout", "--quiet", "--detach", commit)
         lock = clone / "dvc.lock"
         if not lock.is_file():
             raise InputError(f"{root}: dvc.lock is not committed; run `dvc repro` and commit it")
@@ -163,7 +163,8 @@ def _clone_folder(folder: Path | None) -> Iterator[Path]:
         yield Path(parent) / "clone"
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Run git in a folder and give what it writes; raises InputError if it fails."""
     ended = subprocess.run(["git", *words], cwd=folder, env=outside_git(), capture_output=True, text=True,
                            check=False)
     if ended.returncode:

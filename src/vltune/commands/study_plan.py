@@ -1,0 +1,193 @@
+"""A study: which runs there should be, and with which parameters.
+
+The file results/NAME.yaml has a title, a source, `params` (dotted keys of params.yaml with their values),
+`methods`, `tasks` and `seeds`; and, if runs differ in more, `variants`: by name further `params`, and lists
+that replace those of the study.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from vltune.comparison.choice import START_SEED
+from vltune.pipeline import paths
+from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import PARAMS, TASKS, Section, check, choice_of, nearest, read
+
+RESULTS = Path("results")
+METHODS = Path(__file__).parents[1] / "methods"
+ONLY = "default"  # the variant of a study without variants
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+WITHOUT_EFFECT = ("claims", "attention")  # sections that change no score
+UNSTORED = ("fetch.path", "train.checkpoint_seconds")  # a path of this machine; it changes no score either
+
+Settings = dict[str, dict[str, Any]]  # section, key, value
+
+
+class Variant(Section):
+    """Further overrides under a name; a list that is given replaces that of the study."""
+
+    params: dict[str, Any] = Field(default_factory=dict)
+    methods: list[str] | None = Field(default=None, min_length=1)
+    tasks: list[str] | None = Field(default=None, min_length=1)
+    seeds: list[int] | None = Field(default=None, min_length=1)
+
+
+class Content(Section):
+    """The content of a study's file."""
+
+    title: str
+    source: str
+    methods: list[str] = Field(min_length=1)
+    tasks: list[str] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    params: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, Variant] = Field(default_factory=lambda: {ONLY: Variant()}, min_length=1)
+
+
+class Planned(NamedTuple):
+    """A run that there should be."""
+
+    variant: str
+    method: str
+    task: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without the ending."""
+        return f"{self.variant}-{self.method}-{self.task}-{self.seed}"
+
+
+class Choice(NamedTuple):
+    """A part of a study; an empty list chooses all."""
+
+    variants: list[str]
+    methods: list[str]
+    tasks: list[str]
+    seeds: list[int]
+
+    def __contains__(self, run: object) -> bool:
+        """Whether a planned run is in this part."""
+        return all(not chosen or value in chosen for chosen, value in zip(self, run, strict=True))
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study, by the name of its file below results/, and params.yaml, which it overrides."""
+
+    name: str
+    file: Path
+    content: Content
+    params: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its finished runs."""
+        results = self.file.parents[len(Path(self.name).parts) - 1]
+        return results / "runs" / self.name
+
+    def runs(self) -> list[Planned]:
+        """List the runs in the order in which they are made: all with the first seed come first."""
+        runs = []
+        for name, variant in self.content.variants.items():
+            for task in variant.tasks or self.content.tasks:
+                for method in variant.methods or self.content.methods:
+                    seeds = [START_SEED] if method == paths.START else variant.seeds or self.content.seeds
+                    runs += [(order, Planned(name, method, task, seed)) for order, seed in enumerate(seeds)]
+        return [run for _, run in sorted(runs, key=lambda pair: pair[0])]
+
+    def overrides(self, variant: str) -> dict[str, Any]:
+        """Give what a variant's runs override, by dotted keys."""
+        return self.content.params | self.content.variants[variant].params
+
+    def settings(self, run: Planned) -> Settings:
+        """Give all parameters on which a run's scores may depend, by section and key."""
+        merged = self.sections(run.variant)
+        unused = {*WITHOUT_EFFECT, *(name for name in merged if is_method(name) and name != run.method)}
+        if merged["fetch"]["dataset"] != "scenes":
+            unused.add("scenes")
+        return {section: {key: value for key, value in content.items() if f"{section}.{key}" not in UNSTORED}
+                for section, content in merged.items() if section not in unused}
+
+    def sections(self, variant: str) -> Settings:
+        """Give all sections of params.yaml with a variant's overrides."""
+        merged = {name: dict(value) for name, value in self.params.items() if isinstance(value, dict)}
+        for dotted, value in self.overrides(variant).items():
+            section, _, key = dotted.partition(".")
+            merged[section][key] = value
+        return merged
+
+
+def read_study(file: Path, root: Path) -> Study:
+    """Read a study's file, and params.yaml.
+
+    Raises:
+        InputError: a file is missing or of the wrong form, the study is not in results/, or it names a
+            method, task or parameter that does not exist.
+    """
+    content = check(Content, "study", read(file), file)
+    try:
+        name = file.resolve().relative_to((root / RESULTS).resolve()).with_suffix("").as_posix()
+    except ValueError:
+        raise InputError(f"{file}: expected a study in {root / RESULTS}, beside which its tables are "
+                         "written; move it there") from None
+    study = Study(name, file, content, read(root / PARAMS))
+    _check_names(study)
+    for variant in content.variants:
+        for dotted in study.overrides(variant):
+            _check_key(study, dotted)
+    return study
+
+
+def is_method(name: str) -> bool:
+    """Whether a section of params.yaml is that of a method."""
+    return (METHODS / f"{name}.py").is_file()
+
+
+def _check_names(study: Study) -> None:
+    for name in study.content.variants:
+        if not NAME.fullmatch(name):
+            raise InputError(f"{study.file}: variant {name!r}: expected letters, digits, _, . and -")
+    methods = [*filter(is_method, study.params), paths.START]
+    for run in study.runs():
+        choice_of(f"{study.file}: unknown method", run.method, methods)
+        choice_of(f"{study.file}: unknown task", run.task, TASKS)
+    runs = study.runs()
+    twice = [run.name for run in runs if runs.count(run) > 1]
+    if twice:
+        raise InputError(f"{study.file}: the run {twice[0]} stands twice; take a method, task or seed out")
+
+
+def _check_key(study: Study, dotted: str) -> None:
+    known = [f"{section}.{key}" for section, content in study.params.items() if isinstance(content, dict)
+             for key in content]
+    if dotted not in known:
+        raise InputError(f"{study.file}: params: unknown key {dotted!r}{nearest(dotted, known)}; expected "
+                         "SECTION.KEY of params.yaml, such as train.steps")
+    if dotted == "fetch.path":
+        raise InputError(f"{study.file}: params: fetch.path is a path of one machine; give it as --path")
+
+
+def differences(stored: Settings, present: Settings, overrides: Mapping[str, Any]) -> list[str]:
+    """Say in which parameters a finished run differs from what its study asks for now.
+
+    A key that params.yaml did not have when the run was made counts only if the study sets it: the default
+    of a new key leaves results as they were. Keys that no longer exist do not count.
+    """
+    changed = []
+    for section, content in present.items():
+        before = stored.get(section, {})
+        for key, value in content.items():
+            dotted = f"{section}.{key}"
+            if key in before and before[key] != value:
+                changed.append(f"{dotted} was {before[key]}, is {value}")
+            elif key not in before and dotted in overrides:
+                changed.append(f"{dotted} was not set, is {value}")
+    return changed
