@@ -8,7 +8,7 @@ from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline.params import Section, check
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
-from vltune.preprocessing.extract import Preprocess
+from vltune.preprocessing.settings import Preprocess
 from vltune.sources.fetch import Fetch
 from vltune.sources.scenes.draw import Scenes
 from vltune.training.align import Align

@@ -62,8 +62,8 @@ def _names(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:NAMED]) + rest
 
 
-def _overrides(params: dict[str, Any]) -> str:
-    listed = ", ".join(f"`{key}: {_value(value)}`" for key, value in params.items())
+def _overrides(overrides: dict[str, Any]) -> str:
+    listed = ", ".join(f"`{key}: {_value(value)}`" for key, value in overrides.items())
     return listed or "those of params.yaml"
 
 

@@ -105,13 +105,11 @@ def compare(
     differences = _differences(values, first, second)
     parts = _variance(values, moved, first, second)
     names = list(metric.parts)
-    declared = np.array([family is not None and family.holds(names[a], names[b])
-                         for a, b in zip(first, second, strict=True)])
-    numbers = np.stack(_inference(differences, parts, len(values), 1, level))
-    if family is not None:
-        groups = (2, len(family.pairs) * family.tasks) if family.pairs else (len(values), family.tasks)
-        numbers = np.where(declared, np.stack(_inference(differences, parts, *groups, level)), numbers)
-    p, adjusted, half = numbers
+    declared = [family is not None and family.holds(names[a], names[b])
+                for a, b in zip(first, second, strict=True)]
+    p, adjusted, half = np.where(
+        declared, _inference(differences, parts, *_size(family, len(values)), level),
+        _inference(differences, parts, len(values), 1, level))
     if moved.shape[-1] < FEWEST_IMAGES:
         p, adjusted, half = np.ones_like(p), np.ones_like(p), np.full_like(p, np.inf)
     about = METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS
@@ -119,7 +117,7 @@ def compare(
         _row(names[a], names[b], *row, margin, about)
         for a, b, *row in zip(
             first.tolist(), second.tolist(), differences.tolist(), half.tolist(), p.tolist(),
-            adjusted.tolist(), declared.tolist(), strict=True)
+            adjusted.tolist(), declared, strict=True)
     ]
 
 
@@ -152,6 +150,13 @@ def _variance(values: np.ndarray, moved: np.ndarray, first: np.ndarray, second: 
         return variance.alone(images, number)
     over_seeds = variance.of_seeds(values, first, second)
     return variance.combined(over_seeds._replace(value=over_seeds.value / seeds), images, number)
+
+
+def _size(family: Family | None, methods: int) -> tuple[int, int]:
+    """Give the number of methods whose pairs a family holds, and how many times over it holds them."""
+    if family is None or not family.pairs:
+        return methods, family.tasks if family else 1
+    return 2, len(family.pairs) * family.tasks
 
 
 def _inference(differences: np.ndarray, parts: Parts, methods: int, times: int,
