@@ -5,6 +5,7 @@ from __future__ import annotations
 from vltune.commands.study_plan import Study, is_method
 from vltune.methods import interface
 from vltune.metrics.bootstrap import Evaluate
+from vltune.metrics.clip import ClipScore
 from vltune.pipeline.params import Section, check
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
@@ -18,6 +19,7 @@ from vltune.training.train import Train
 SECTIONS: dict[str, type[Section]] = {
     "fetch": Fetch, "scenes": Scenes, "preprocess": Preprocess, "align": Align, "train": Train,
     "budget": Budget, "predict": Predict, "attention": Attention, "evaluate": Evaluate,
+    "clipscore": ClipScore,
 }
 
 
