@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, pstdev
 from typing import Any, NamedTuple, TypeVar
 
 from vltune.comparison.per_image import CAPTION
@@ -68,10 +68,10 @@ class Card:
 
     @property
     def disagreement(self) -> dict[str, float]:
-        """How far the trained methods are apart, by task: the highest minus the lowest score; of questions
-        the mean."""
-        answers = [_range(asked.outputs) for asked in self.questions.values()] or [0.0]
-        return {"caption": round(_range(self.captions), 3), "vqa": round(fmean(answers), 3)}
+        """How far the trained methods are apart, by task: the standard deviation of their scores; of
+        questions the mean."""
+        answers = [_deviation(asked.outputs) for asked in self.questions.values()] or [0.0]
+        return {"caption": round(_deviation(self.captions), 3), "vqa": round(fmean(answers), 3)}
 
 
 def cards(runs: list[Run]) -> list[Card]:
@@ -132,9 +132,8 @@ def _answers(run: Run, path: Path, by_image: dict[Any, Card]) -> None:
             Output(run.method, row.answer, accuracy(row.answer, row.answers), row.other_image))
 
 
-def _range(outputs: list[Output]) -> float:
-    scores = [output.score for output in outputs if output.method != paths.START]
-    return max(scores) - min(scores) if scores else 0.0
+def _deviation(outputs: list[Output]) -> float:
+    return pstdev([output.score for output in outputs if output.method != paths.START] or [0.0])
 
 
 READERS = {"caption": _captions, "vqa": _answers}

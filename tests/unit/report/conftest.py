@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 from PIL import Image
 
 from results import ACCURACY, CIDER, METHODS, write_attention, write_questions_run, write_run
 from vltune.comparison import trials
 from vltune.pipeline import paths
 from vltune.report import report as module
+from vltune.report import svg
 
 
 @contextmanager
@@ -99,6 +101,13 @@ def both(both_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(both_made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def uncharted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the charts out, and out of the page."""
+    monkeypatch.setattr(module, "_draw", lambda *_: None)
+    monkeypatch.setattr(svg, "chart", lambda *_: Markup())
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def test_the_picture_is_what_the_encoder_sees(
     assert tuple(shown[size[0] // 2, size[1] // 2]) == ImageColor.getrgb("lime")
 
 
-@pytest.mark.usefixtures("workspace")
+@pytest.mark.usefixtures("workspace", "uncharted")
 def test_the_report_has_the_table_the_figure_and_the_verdict() -> None:
     write_attention("lora")
     flat = {name: np.random.default_rng(1).normal(1, 1, 40) for name in (
@@ -95,7 +95,7 @@ def test_the_report_has_the_table_the_figure_and_the_verdict() -> None:
     assert Path("plots/attention.png").read_bytes() == first
 
 
-@pytest.mark.usefixtures("workspace")
+@pytest.mark.usefixtures("workspace", "uncharted")
 def test_without_attention_the_files_are_there_and_the_page_is_silent() -> None:
     report(["lora", "prefix"], ["caption"], [0])
     assert len(Path("metrics/attention.csv").read_text().splitlines()) == 1

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from results import ACCURACY, METHODS, QUESTIONS, SIGNATURE, write_questions_run, write_run
 from vltune.comparison import choice as chosen
@@ -19,7 +20,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import sha256, write_json
 from vltune.pipeline.params import choice
-from vltune.report import charts, note, tables, text
+from vltune.report import charts, note, svg, tables, text
 from vltune.report.report import report
 from vltune.report.style import PALETTE
 
@@ -135,7 +136,8 @@ def test_tables_have_their_forms() -> None:
 
 
 @pytest.mark.usefixtures("workspace")
-def test_everything_but_the_timings_repeats() -> None:
+def test_everything_but_the_timings_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "chart", lambda *_: Markup())  # test_page.py has a test of it
     two = ["lora", "full"]
     report(two, ["caption"], [0])
     first = hashes()
