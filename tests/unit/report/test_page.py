@@ -20,6 +20,7 @@ from vltune.report.answer import answer, most_trained
 from vltune.report.cells import table
 from vltune.report.page import Content, Report, write
 from vltune.report.panels import front, hover
+from vltune.report.report import report
 
 BOTH = ["caption", "vqa"]
 
@@ -178,3 +179,30 @@ def test_the_answer_of_a_method_alone_and_of_several_seeds() -> None:
     assert answer(several) == (
         "Compared with full, which trains 100 % of the decoder and reaches CIDEr 2.450 ± 0.010, the verdict "
         "is: worse for lora (0.91 %).")
+
+
+@pytest.mark.usefixtures("both", "uncharted")
+def test_a_page_of_questions_alone() -> None:
+    report(METHODS, ["vqa"], [0])
+    page = Path("plots/report.html").read_text()
+    assert len(parts(page, "article")) == 60
+    assert page.count("right: right count") == 60
+    assert "References" not in page
+    assert 'id="diversity"' not in page
+    assert "<b>Captions.</b>" not in page
+
+
+@pytest.mark.usefixtures("workspace", "uncharted")
+def test_a_page_of_several_seeds_shows_their_mean_and_the_first_one_s_captions() -> None:
+    for method in METHODS:
+        write_run(method, seed=1)
+    for path in Path("data/predictions").glob("caption-full-*.json"):
+        path.unlink()
+    report(METHODS, ["caption"], [0, 1])
+    page = Path("plots/report.html").read_text()
+    assert "<td>lora<small>2 seeds</small></td>" in page
+    assert 'data-order="2.355">2.355 ± 0.007<small>' in page
+    assert page.count('<li data-method="lora">') == 60
+    assert '<li data-method="full">' not in page, "no predictions, no line"
+    assert "another seed may reverse them" in page
+    assert 'id="types"' not in page
