@@ -5,7 +5,7 @@ VENV := .venv
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup repro check test architecture verify bench readme clean
+.PHONY: help setup repro demo check test architecture verify bench readme clean
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -30,6 +30,9 @@ setup: $(VENV)/.runtime $(EXTRAS:%=$(VENV)/.extra-%)  ## Create .venv with the p
 
 repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
 	dvc repro
+
+demo: setup $(VENV)/.extra-demo  ## Install what the demo needs, and serve it: all methods on an image of yours
+	vltune demo
 
 # Two workers, each test file on one of them; a thread each, as both cores are taken.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

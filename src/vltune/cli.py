@@ -10,14 +10,14 @@ from pathlib import Path
 
 import typer
 
-from vltune.commands import options, plan_command, rating_command, study_command
+from vltune.commands import demo_command, options, plan_command, rating_command, study_command
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
 app = typer.Typer(
     help="Use the runs that the pipeline has trained: caption, answer, score, compare, plan, merge, "
-         "export, import. Search for learning rates; make a long table of results in pieces; verify the "
-         "results; let people rate captions.",
+         "export, import, demo. Search for learning rates; make a long table of results in pieces; verify "
+         "the results; let people rate captions.",
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     epilog="Exit codes: 0 success; 1 wrong input, or something was left out; 2 unknown option; 130 Ctrl-C.",
 )
@@ -231,6 +231,7 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
 app.command()(plan_command.plan)
 app.command()(rating_command.rate)
 app.command()(study_command.study)
+app.command()(demo_command.demo)
 
 
 def main() -> None:

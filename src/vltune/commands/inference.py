@@ -76,17 +76,25 @@ class Base:
         self._models: dict[tuple[str, str, int], VisionLanguageModel] = {}
 
     def vlm(self, method: str, task: str, seed: int) -> VisionLanguageModel:
-        """Give the model of a run.
+        """Give the model of a run, and keep it.
+
+        Raises:
+            InputError: as `open`.
+        """
+        run = (method, task, seed)
+        if run not in self._models:
+            self._models[run] = self.open(*run)
+        return self._models[run]
+
+    def open(self, method: str, task: str, seed: int) -> VisionLanguageModel:
+        """Load the model of a run onto the decoder.
 
         Raises:
             InputError: there is no such checkpoint, or it was trained on another decoder.
         """
-        run = (method, task, seed)
-        if run not in self._models:
-            folder = find(self.root, *run)
-            base = checkpoint.base_of(self.root / DECODER, described(folder)["base"]["features"])
-            self._models[run] = checkpoint.onto(self.decoder, folder, base, self.dtype).to(self.device)
-        return self._models[run]
+        folder = find(self.root, method, task, seed)
+        base = checkpoint.base_of(self.root / DECODER, described(folder)["base"]["features"])
+        return checkpoint.onto(self.decoder, folder, base, self.dtype).to(self.device)
 
 
 class FeatureExtractor:

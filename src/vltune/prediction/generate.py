@@ -41,7 +41,7 @@ def generate(
     cache.select(torch.arange(b, device=x.device).repeat_interleave(beams))
     valid = valid.repeat_interleave(beams, 0)  # [b * n, s]
     hidden = hidden.repeat_interleave(beams, 0)
-    search = _Search(b, beams, end, length_penalty, max_new_tokens, x.device)
+    search = Search(b, beams, end, length_penalty, max_new_tokens, x.device)
     while True:
         rows = search.extend(decoder.logits(hidden))
         if rows is None:
@@ -86,7 +86,7 @@ def _most_likely(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return torch.cat([values for values, _ in parts]), torch.cat([tokens for _, tokens in parts])
 
 
-class _Search:
+class Search:
     """State of a beam search: n running hypotheses of each open input, the best finished one of each."""
 
     def __init__(
