@@ -23,9 +23,9 @@ from vltune.methods import interface, lora
 from vltune.model.decoder import DecoderConfig
 from vltune.model.loading import load_decoder
 from vltune.model.precision import choose_dtype
-from vltune.model.projector import Projector
 from vltune.model.tensors import read_tensors
 from vltune.model.vision_language import VisionLanguageModel
+from vltune.model.word_projector import WordProjector
 from vltune.pipeline.params import load
 from vltune.pipeline.paths import DECODER
 from vltune.training import optimizer as adamw
@@ -47,7 +47,7 @@ def ours(
     decoder = load_decoder(DECODER).to(dtype)
     names = interface.attach(decoder, settings, torch.Generator().manual_seed(0))
     vlm = VisionLanguageModel(
-        Projector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype
+        WordProjector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype
     ).train()
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, vlm.projector, 1e-3, 1e-3, 0.01)

@@ -1,4 +1,4 @@
-"""align: give the connector its closed-form start, the same for every method and seed."""
+"""align: give the projector its start, the same for every method and seed."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ import argparse
 
 from vltune.pipeline.params import TASKS, load
 from vltune.pipeline.process import die_with_parent, run
-from vltune.training.align import Align, write_start
+from vltune.training.align import Align, ProjectorSettings, write_start
 
 
 def main() -> None:
@@ -18,7 +18,8 @@ def main() -> None:
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True, choices=TASKS)
-    write_start(parser.parse_args().task, load(Align, "align"))
+    task = parser.parse_args().task
+    write_start(task, load(Align, "align"), load(ProjectorSettings, "projector"))
 
 
 if __name__ == "__main__":

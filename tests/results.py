@@ -131,6 +131,7 @@ def sizes(method: str) -> dict:
         "trained_share": SHARE[method],
         "projector_parameters": 230976,
         "checkpoint_bytes": 2_000_000,
+        "projector": {"kind": "words", "start": "ridge", "texts": "captions"},
     }
 
 

@@ -15,7 +15,7 @@ from vltune.pipeline.files import write_json
 from vltune.pipeline.params import check
 from vltune.pipeline.questions import Question, write_questions
 from vltune.pipeline.records import Caption, Captions, Image, write_captions
-from vltune.training.align import Align, write_start
+from vltune.training.align import Align, ProjectorSettings, write_start
 from vltune.training.train import Train
 
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
@@ -27,6 +27,7 @@ ALIGN = Align(
     ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2,
     tag_logit_scale=5.0, max_images=10,
 )
+PROJECTOR = ProjectorSettings(kind="words", start="ridge")
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 
@@ -39,7 +40,7 @@ def make(tiny: Path) -> None:
         write_split(split, count)
     write_json(paths.FEATURES / "signature.json", SIGNATURE)
     for task in ("caption", "vqa"):
-        write_start(task, ALIGN)
+        write_start(task, ALIGN, PROJECTOR)
 
 
 def write_split(split: str, count: int) -> None:

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from vltune.methods import checkpoint, interface
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.loading import load_decoder
-from vltune.model.projector import Projector
 from vltune.model.tensors import read_tensors
 from vltune.model.vision_language import VisionLanguageModel
+from vltune.model.word_projector import WordProjector
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import check, load, read
@@ -145,7 +145,7 @@ def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
 
 
 def captioner_of(decoder: Decoder) -> VisionLanguageModel:
-    projector = Projector(4, 5, decoder.config.width, 2, 1)
+    projector = WordProjector(4, 5, decoder.config.width, 2, 1)
     torch.nn.init.normal_(projector.words.weight, generator=torch.Generator().manual_seed(1))
     return VisionLanguageModel(projector, decoder, torch.float32)
 

@@ -17,7 +17,7 @@ from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
 from vltune.preprocessing.settings import Preprocess
 from vltune.report.page import Report
-from vltune.training.align import Align
+from vltune.training.align import Align, ProjectorSettings
 from vltune.training.budget import Budget
 from vltune.training.train import Train
 
@@ -39,6 +39,7 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"),
+    (ProjectorSettings, "projector"),
     (Budget, "budget"),
                                            (Predict, "predict"), (Attention, "attention"), (Report, "report"),
                                            *((interface.method(name), name) for name in interface.names())])

@@ -176,6 +176,7 @@ def test_the_results_file(written: bytes) -> None:
         "checkpoint_bytes",
         "budget",
         "audit",
+        "projector",
         "per_image",
         "signature",
     ]

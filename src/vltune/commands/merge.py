@@ -69,7 +69,7 @@ def logits(vlm: VisionLanguageModel) -> Tensor:
     """Score random texts after random images: [rows * words, vocabulary]."""
     rng = torch.Generator().manual_seed(derive(0, "merged against unmerged"))
     projector = vlm.projector
-    features = torch.randn(ROWS, projector.features, projector.norm.weight.shape[0], generator=rng)
+    features = torch.randn(ROWS, projector.features, projector.feature_width, generator=rng)
     words = torch.randint(vlm.decoder.config.vocabulary, (ROWS, WORDS), generator=rng)
     device = vlm.decoder.embedding.weight.device
     batch = collate([[Text((), row)] for row in words.tolist()], vlm.image_tokens).to(device)

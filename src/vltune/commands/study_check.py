@@ -12,14 +12,14 @@ from vltune.prediction.predict import Predict
 from vltune.preprocessing.settings import Preprocess
 from vltune.sources.fetch import Fetch
 from vltune.sources.scenes.draw import Scenes
-from vltune.training.align import Align
+from vltune.training.align import Align, ProjectorSettings
 from vltune.training.budget import Budget
 from vltune.training.train import Train
 
 SECTIONS: dict[str, type[Section]] = {
-    "fetch": Fetch, "scenes": Scenes, "preprocess": Preprocess, "align": Align, "train": Train,
-    "budget": Budget, "predict": Predict, "attention": Attention, "evaluate": Evaluate,
-    "clipscore": ClipScore,
+    "fetch": Fetch, "scenes": Scenes, "preprocess": Preprocess, "projector": ProjectorSettings,
+    "align": Align, "train": Train, "budget": Budget, "predict": Predict, "attention": Attention,
+    "evaluate": Evaluate, "clipscore": ClipScore,
 }
 
 

@@ -149,6 +149,7 @@ def read_result(path: Path) -> Run:
         path, "the whole", 0, content, ("metrics", *spec.parts, "controls", *SIZES, "per_image", "signature")
     )
     _check(path, spec, result)
+    result["projector"] = content.get("projector")  # earlier versions and imported runs have none
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 

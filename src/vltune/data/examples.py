@@ -70,14 +70,19 @@ def start_texts(task: str) -> Captions:
     Raises:
         InputError: there are no captions, and the task is captioning or there are no questions.
     """
-    content = read_captions(paths.captions("train"))
-    if content.captions or task == "caption":
+    if start_source(task) == "captions":
         return captions_of("train")
+    content = read_captions(paths.captions("train"))
     texts = [
         Caption(i, question.image_id, f"{question.question} {question.answer}")
         for i, question in enumerate(questions_of("train"))
     ]
     return Captions(content.images, texts).captioned()
+
+
+def start_source(task: str) -> str:
+    """Say which training texts the start of the projector is made of, captions or questions."""
+    return "captions" if task == "caption" or read_captions(paths.captions("train")).captions else "questions"
 
 
 def questions_of(split: str) -> list[Question]:

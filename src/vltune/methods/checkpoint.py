@@ -17,7 +17,8 @@ from vltune.methods import interface
 from vltune.methods.interface import Method
 from vltune.model.decoder import Decoder
 from vltune.model.loading import compare, load_decoder, share
-from vltune.model.projector import Projector
+from vltune.model.projector import Kind, empty, fitting
+from vltune.model.projector_interface import Projector
 from vltune.model.tensors import read_tensors
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline.errors import InputError
@@ -78,13 +79,14 @@ def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def build(
     decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype,
-    extras: int = 0,
+    extras: int = 0, projector: Kind = "words",
 ) -> VisionLanguageModel:
-    """Build a model with the pretrained decoder, in `dtype`, and an empty projector for k `features` of
-    `width`, of which the last `extras` are no cells of the grid."""
+    """Build a model with the pretrained decoder, in `dtype`, and an empty `projector` of that kind for k
+    `features` of `width`, of which the last `extras` are no cells of the grid; `words` and `tags` are sizes
+    of the kind `words` alone."""
     decoder = load_decoder(decoder_folder).to(dtype)
-    projector = Projector(width, words, decoder.config.width, features, tags, extras)
-    return VisionLanguageModel(projector, decoder, dtype)
+    made = empty(projector, width, words, decoder.config.width, features, tags, extras)
+    return VisionLanguageModel(made, decoder, dtype)
 
 
 def load(folder: Path, decoder_folder: Path, base: dict[str, Any], dtype: torch.dtype) -> VisionLanguageModel:
@@ -138,18 +140,10 @@ def _opened(
 
 
 def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:
-    """Build the empty projector that a projector's tensors
-    belong to: they say how many words and tags it has.
-
-    Where those are missing that would say it, one word and no
-    tag are taken, and they will be missed by whoever compares.
-    """
+    """Build the empty projector that a projector's tensors belong to, as `fitting` does, on a base."""
     features = base["features"]["tokens"]
-    words = tensors.get("word_head.bias", torch.empty(1))
-    position = tensors.get("position", torch.empty(features))
     extras = features - base["features"].get("cells", features)
-    tags = max(0, len(position) - features)
-    return Projector(base["features"]["width"], len(words), width, features, tags, extras)
+    return fitting(tensors, base["features"]["width"], width, features, extras)
 
 
 def difference(first: dict[str, Any], second: dict[str, Any], where: str = "") -> str:

@@ -11,9 +11,8 @@ from vltune.pipeline.files import read_json, write_json
 from vltune.pipeline.records import fields
 
 COSTS = ("trained_parameters", "trained_share", "projector_parameters", "checkpoint_bytes")
-TRAININGS = (
-    "budget", "audit",
-)  # what a training says of its size and of its audit; the start and imported runs have none
+# What a training says of its size, its audit and its projector; None where it says nothing, as imported runs.
+TRAININGS = ("budget", "audit", "projector")
 
 
 def evaluate(method: str, task: str, seed: int, settings: Evaluate, images: ClipScore = OFF) -> None:

@@ -1,86 +1,45 @@
-"""From image features to the decoder's embedding space: image tokens made of words.
-
-Shapes: b images, k features of an image (the cells of the grid, then extra tokens of the encoder), t tags,
-w feature width, v words, d embedding width.
-"""
+"""The kinds of projectors, and which of them a file of tensors belongs to."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-# how much less likely a word is once it is a tag: by the eighth power of what it was short of
-REPEAT_PENALTY = 8.0
+from vltune.model.linear_projector import LinearProjector
+from vltune.model.mlp_projector import MlpProjector
+from vltune.model.projector_interface import Projector
+from vltune.model.word_projector import WordProjector
+
+Kind = Literal["words", "linear", "mlp"]
 
 
-class Projector(nn.Module):
-    """A token of each feature, a mixture of words with an offset
-    for its place; behind them the image's tags, a word each.
+def empty(
+    name: Kind, feature_width: int, words: int, width: int, features: int, tags: int, extras: int
+) -> Projector:
+    """Build a projector from features of `feature_width` to embeddings of `width`, all its weights zero.
 
-    So an image token is made of words that the decoder knows, and what it can do with a text it can do with
-    an image, as to say whether a thing that is asked for is there. Of a linear map, whose tokens lie between
-    words, it has to learn that. Tags say what no feature can alone, as how many of a thing there are.
-
-    Source: Huang et al. 2023 (Tag2Text), for tags in front of a caption; Ploetz and Roth 2018, section 3.2,
-    for the k largest as a sequence of softmaxes, each without what came before.
+    Of the `features` of an image the last `extras` are no cells of the grid; `words` and `tags` are sizes of
+    the kind `words` alone.
     """
-
-    def __init__(
-        self, feature_width: int, words: int, width: int, features: int, tags: int, extras: int = 0
-    ) -> None:
-        """Start at zero; `training.align` gives word head, tag head, words and positions their start.
-
-        Args: extras, how many of the `features` are no cells of the grid: the last ones.
-        """
-        super().__init__()
-        self.features, self.tags, self.extras, self.cells = features, tags, extras, features - extras
-        self.norm = nn.LayerNorm(feature_width)
-        self.word_head = nn.Linear(feature_width, words)
-        self.tag_head = nn.Linear(2 * feature_width, words) if tags else None
-        self.words = nn.Linear(words, width, bias=False)
-        self.position = nn.Parameter(torch.zeros(features + tags, width))
-        for name, parameter in self.named_parameters():
-            if not name.startswith("norm."):
-                nn.init.zeros_(parameter)
-
-    @property
-    def tokens(self) -> int:
-        """The number of image tokens, k + t."""
-        return self.features + self.tags
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features [b, k, w] to image tokens [b, k + t, d], in float32."""
-        x = self.norm(features.float())
-        read = self.word_head(x).softmax(-1)  # [b, k, v]
-        if self.tag_head is not None:
-            scores = self.tag_head(global_pool(x[:, :self.cells]))
-            read = torch.cat((read, relaxed_top_k(scores, self.tags)), dim=1)
-        return self.words(read) + self.position
+    if name == "words":
+        return WordProjector(feature_width, words, width, features, tags, extras)
+    return (MlpProjector if name == "mlp" else LinearProjector)(feature_width, width, features, extras)
 
 
-def global_pool(x: Tensor) -> Tensor:
-    """Sum up features [b, k, w] in two means [b, 2w].
+def fitting(
+    tensors: dict[str, Tensor], feature_width: int, width: int, features: int, extras: int
+) -> Projector:
+    """Build the empty projector that tensors belong to: their names say its kind, their shapes its sizes.
 
-    The plain one knows the background; in the other a feature counts by its squared distance from the image's
-    median feature, so that it knows the things, however small.
+    Where those are missing that would say it, words without tags are taken, one of them, and the tensors will
+    be missed by whoever compares.
     """
-    share = saliency_weights(x.detach())
-    return torch.cat((x.mean(1), (x * share[..., None]).sum(1)), dim=-1)
-
-
-def saliency_weights(x: Tensor) -> Tensor:
-    """Give each of an image's features [b, k, w] its share of
-    their squared distances from the median feature, [b, k]."""
-    median = x.sort(1).values[:, (x.shape[1] - 1) // 2]  # torch.median is not deterministic on a GPU
-    distance = (x - median[:, None]).square().sum(-1) + 1e-6  # an image of equal features has none
-    return distance / distance.sum(1, keepdim=True)
-
-
-def relaxed_top_k(scores: Tensor, count: int) -> Tensor:
-    """Choose the `count` words of the highest scores [b, v],
-    one after the other, as weights of words [b, count, v]."""
-    chosen = []
-    for _ in range(count):
-        chosen.append(scores.softmax(-1))
-        scores = scores + REPEAT_PENALTY * torch.log1p(-chosen[-1].clamp(max=1 - 1e-6))
-    return torch.stack(chosen, dim=1)
+    if "last.weight" in tensors:
+        name: Kind = "mlp" if "first.weight" in tensors else "linear"
+        return empty(name, feature_width, 0, width, features, 0, extras)
+    words = tensors.get("word_head.bias", torch.empty(1))
+    position = tensors.get("position", torch.empty(features))
+    tags = max(0, len(position) - features)
+    return empty("words", feature_width, len(words), width, features, tags, extras)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vltune.model.decoder import Decoder
-from vltune.model.projector import Projector
+from vltune.model.projector_interface import Projector
 
 
 class VisionLanguageModel(nn.Module):

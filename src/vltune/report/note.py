@@ -14,6 +14,7 @@ def note(comparison: Comparison) -> str:
     signature = first.result["signature"]
     sizes = sorted({method.result["projector_parameters"] for method in comparison.methods})
     projector = " or ".join(f"{size:,}" for size in sizes)
+    starts = dict.fromkeys(start(method.result.get("projector")) for method in comparison.methods)
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
@@ -21,7 +22,7 @@ def note(comparison: Comparison) -> str:
     return (
         f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
         f"method alone: {_intervals(comparison)}. {seeds}{explained}Trained and share count the "
-        f"decoder's parameters; the projector ({projector} parameters) is counted apart."
+        f"decoder's parameters; the projector ({projector} parameters) is counted apart.{''.join(starts)}"
     )
 
 
@@ -36,6 +37,19 @@ def _intervals(comparison: Comparison) -> str:
         "Student's t over images and seeds": seeds - {1, 2},
     }
     return "; ".join(text for text, numbers in explained.items() if numbers & seeds)
+
+
+def start(projector: Mapping[str, Any] | None) -> str:
+    """Say what the projector is, how it starts, and which texts it then knows already; empty if unknown."""
+    if projector is None:
+        return ""
+    kinds = {"words": "that mixes words", "linear": "that is linear", "mlp": "that is an MLP"}
+    what = kinds[projector["kind"]]
+    texts = f"the training {projector['texts']}"
+    if projector["start"] == "ridge":
+        return f" Trainings start from a projector {what}, fitted to {texts} in closed form."
+    words = f" with the words of {texts}" if projector["texts"] else ""
+    return f" Trainings start from a projector {what}, drawn at random{words}."
 
 
 def exceptions(signature: Mapping[str, Any]) -> str:

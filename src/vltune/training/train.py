@@ -1,4 +1,4 @@
-"""One run from base to checkpoint: build, attach, start from the aligned projector, train, write."""
+"""One run from base to checkpoint: build, attach, start from the projector of align, train, write."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vltune.model.precision import choose_device, choose_dtype, deterministic, d
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths
 from vltune.pipeline.environment import describe
-from vltune.pipeline.files import fingerprint, sha256, write_json, write_table
+from vltune.pipeline.files import fingerprint, read_json, sha256, write_json, write_table
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
 from vltune.pipeline.randomness import derive
@@ -108,7 +108,8 @@ def train(
     dtype = choose_dtype(recipe.precision, device)
     train_split, val_split = (Split.read(task, name, Tokenizer(DECODER)) for name in ("train", "val"))
     base = checkpoint.base_of(DECODER, train_split.features.signature)
-    vlm = checkpoint.begin(paths.checkpoint(paths.START, task, 0), DECODER, base, dtype)
+    start = paths.checkpoint(paths.START, task, 0)
+    vlm = checkpoint.begin(start, DECODER, base, dtype)
     decoder, of_decoder = vlm.decoder, sum(p.numel() for p in vlm.decoder.parameters())
     audit = Audit(decoder)
     generator = torch.Generator().manual_seed(derive(seed, f"initial weights of {method}"))
@@ -132,7 +133,8 @@ def train(
         "val_loss": round(reached.best_loss, 6), "settings": settings.model_dump(), "params": params,
         "base": base, "precision": str(dtype).removeprefix("torch."), "trained_parameters": count,
         "trained_share": count / of_decoder,
-        "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()), "audit": audited,
+        "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()),
+        "projector": read_json(start / "checkpoint.json").get("projector"), "audit": audited,
     }
     resources = meter.summary(device) | {
         "environment": describe(torch.get_num_threads(), device_name(device))

@@ -9,12 +9,15 @@ import pytest
 import torch
 
 import repository
+from command import vltune
+from contracts.graph import ROOT
 from vltune.commands import images, inference, merge, peft, score
 from vltune.data.tokenizer import Tokenizer
 from vltune.metrics import caption, vqa
 from vltune.metrics.bootstrap import Evaluate
 from vltune.model.families import gpt2
 from vltune.model.loading import load_decoder
+from vltune.model.projector import Kind
 from vltune.model.tensors import read_tensors
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
@@ -229,6 +232,32 @@ def test_a_merged_decoder_computes_the_same(
     assert Tokenizer(tmp_path / "merged").end == Tokenizer(root / DECODER).end
     projector = read_tensors(tmp_path / "merged/projector.safetensors")
     assert all(torch.equal(one, projector[name]) for name, one in vlm.projector.state_dict().items())
+
+
+@pytest.mark.parametrize("projector", ["linear", "mlp"])
+def test_runs_with_every_projector_are_captioned_merged_exported_and_imported(
+    tiny: Path, tmp_path: Path, projector: Kind, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = tmp_path / "repository"
+    (root / "data").mkdir(parents=True)
+    (root / "data/base").symlink_to(tiny)
+    (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    for name, method in (("lora", "lora"), ("aligned", "connector")):
+        repository.write_run(root, name, method, "caption", 1, projector)
+    picture = repository.draw(tmp_path / "images", "a.png") / "a.png"
+    monkeypatch.chdir(root)
+    assert vltune("caption", picture, tmp_path / "captions.json", "--method", "lora") == (0, "")
+    assert set(read_json(tmp_path / "captions.json")) == {"a"}
+    merge.main(tmp_path / "merged", "lora", "caption", 0, root)
+    peft.export(tmp_path / "peft", "lora", "caption", 0, root)
+    peft.import_folder(tmp_path / "peft", root / "models/again/caption-0", "caption", root)
+    first, second = (
+        read_tensors(root / "models" / name / "caption-0/model.safetensors") for name in ("lora", "again")
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    assert read_tensors(tmp_path / "merged/projector.safetensors").keys() == {
+        name.removeprefix("projector.") for name in first if name.startswith("projector.")}
 
 
 def test_names_of_gpt2_go_there_and_back() -> None:

@@ -207,7 +207,7 @@ def test_trials_of_another_kind_are_not_mixed(project: Path) -> None:
 
 def test_trials_from_another_start_are_not_mixed(project: Path) -> None:
     run(1, "lora")
-    write_start("caption", trainable.ALIGN.model_copy(update={"logit_scale": 2.0}))
+    write_start("caption", trainable.ALIGN.model_copy(update={"logit_scale": 2.0}), trainable.PROJECTOR)
     assert project
     with pytest.raises(InputError, match=r"holds trials of lora caption of 2 steps"):
         run(2, "lora")

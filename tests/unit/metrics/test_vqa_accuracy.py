@@ -355,6 +355,7 @@ def test_the_results_file(project: Path) -> None:
         "checkpoint_bytes",
         "budget",
         "audit",
+        "projector",
         "per_image",
         "signature",
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from vltune.model.projector import Projector
+from vltune.model.word_projector import WordProjector as Projector
 
 CELLS, EXTRAS, TAGS, WIDTH = 4, 2, 3, 8
 

@@ -476,6 +476,19 @@ def test_the_page_of_dvc_plots_needs_no_network() -> None:
     ) == 3
 
 
+def test_the_note_says_what_starts_from_captions() -> None:
+    projector = {"kind": "words", "start": "ridge", "texts": "captions"}
+    assert note.start(projector) == (
+        " Trainings start from a projector that mixes words, fitted to the training captions in closed form.")
+    questions = note.start(projector | {"kind": "linear", "texts": "questions"})
+    assert "a projector that is linear, fitted to the training questions in closed form" in questions
+    drawn = note.start(projector | {"start": "random"})
+    assert drawn.endswith("mixes words, drawn at random with the words of the training captions.")
+    drawn = note.start({"kind": "mlp", "start": "random", "texts": None})
+    assert drawn.endswith("that is an MLP, drawn at random.")
+    assert note.start(None) == ""
+
+
 def test_the_note_says_what_is_special_about_the_test_set(
     both: Path,  # noqa: ARG001 - it writes the runs
 ) -> None:
@@ -483,6 +496,7 @@ def test_the_note_says_what_is_special_about_the_test_set(
         return note.note(compare(runs.collect(METHODS, ["vqa"], [0])[0])[0])
 
     usual = shown()
+    assert usual.endswith("that mixes words, fitted to the training captions in closed form.")
     special = {"exact_match": QUESTIONS["questions"], "shared_images": 7}
     for method in ACCURACY:
         write_questions_run(method, signature=QUESTIONS | special)

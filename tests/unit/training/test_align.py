@@ -4,13 +4,17 @@ background."""
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
-from vltune.model.projector import Projector, global_pool, relaxed_top_k, saliency_weights
+from vltune.model.linear_projector import LinearProjector
+from vltune.model.mlp_projector import MlpProjector
+from vltune.model.word_projector import WordProjector, global_pool, relaxed_top_k, saliency_weights
 from vltune.pipeline.records import Caption, Captions, Image
-from vltune.training import align
-from vltune.training.align import Align, Words, tf_idf
+from vltune.training import start_linear, start_words
+from vltune.training.ridge import Align
+from vltune.training.vocabulary import Words, tf_idf
 
 IMAGES, TOKENS, WIDTH, THINGS, COLOURS = 400, 9, 40, 12, 6
 PLACES = THINGS + COLOURS  # the first word that says where the thing is
@@ -36,7 +40,7 @@ class Drawn:
         return self.tokens[ids]
 
 
-def started(std_exponent: float = 0.5) -> tuple[Drawn, torch.Tensor, Projector, torch.Tensor]:
+def given() -> tuple[Drawn, Words, torch.Tensor]:
     rng = torch.Generator().manual_seed(0)
     drawn = Drawn(rng)
     said = zip(drawn.thing.tolist(), drawn.colour.tolist(), drawn.place.tolist(), strict=True)
@@ -46,9 +50,14 @@ def started(std_exponent: float = 0.5) -> tuple[Drawn, torch.Tensor, Projector, 
     embeddings = torch.randn(PLACES + TOKENS, 32, generator=rng) + 5
     # and those of colours are much alike
     embeddings[THINGS:PLACES] = embeddings[THINGS] + 0.4 * embeddings[THINGS:PLACES]
-    projector = Projector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
+    return drawn, words, embeddings
+
+
+def started(std_exponent: float = 0.5) -> tuple[Drawn, torch.Tensor, WordProjector, torch.Tensor]:
+    drawn, words, embeddings = given()
+    projector = WordProjector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
     settings = SETTINGS.model_copy(update={"std_exponent": std_exponent})
-    align.start(projector, drawn, words, embeddings, settings)
+    start_words.start(projector, drawn, words, embeddings, settings)
     read = (
         projector.word_head(F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,)))
         .softmax(-1)
@@ -96,6 +105,49 @@ def test_behind_them_stand_the_words_that_are_said_of_the_whole_image() -> None:
     assert (said[:, :, None] == nearest[:, None]).any(-1).float().mean() > 0.9
 
 
+@pytest.mark.parametrize("cls", [LinearProjector, MlpProjector])
+def test_a_mapped_token_lies_nearest_to_the_word_of_what_it_shows(cls: type[LinearProjector]) -> None:
+    drawn, words, embeddings = given()
+    projector = cls(WIDTH, 32, TOKENS)
+    rng = torch.Generator().manual_seed(1)
+    start_linear.start(projector, drawn, words, embeddings, SETTINGS, rng)
+    with torch.no_grad():
+        tokens = projector(torch.from_numpy(drawn.tokens))  # [n, k, d]
+    table = 2 * embeddings
+    things = tokens[torch.arange(IMAGES), drawn.place] - table.mean(0)
+    directions = F.normalize(table - table.mean(0), dim=-1)
+    assert ((things @ directions[:THINGS].T).argmax(1) == drawn.thing).float().mean() > 0.9
+    spread = (table - table.mean(0)).std()
+    torch.testing.assert_close((tokens - tokens.mean((0, 1))).std(), spread, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("cls", [LinearProjector, MlpProjector])
+def test_random_tokens_have_mean_and_size_of_token_embeddings(cls: type[LinearProjector]) -> None:
+    drawn, _, embeddings = given()
+    x = F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))
+    made = []
+    for seed in (1, 1, 2):
+        projector = cls(WIDTH, 32, TOKENS)
+        start_linear.draw(projector, x, embeddings, SETTINGS, torch.Generator().manual_seed(seed))
+        made.append(projector(x).detach())
+    tokens, table = made[0], 2 * embeddings
+    torch.testing.assert_close(tokens.mean((0, 1)), table.mean(0), rtol=1e-3, atol=1e-3)
+    spread = (table - table.mean(0)).std()
+    torch.testing.assert_close((tokens - tokens.mean((0, 1))).std(), spread, rtol=1e-3, atol=0)
+    assert torch.equal(made[0], made[1])
+    assert not torch.allclose(made[0], made[2])
+
+
+def test_random_word_scores_have_the_size_of_fitted_ones() -> None:
+    drawn, words, embeddings = given()
+    x = F.layer_norm(torch.from_numpy(drawn.tokens).float(), (WIDTH,))
+    projector = WordProjector(WIDTH, len(words.vocabulary), 32, TOKENS, 3)
+    start_words.draw(projector, x, embeddings, SETTINGS, torch.Generator().manual_seed(1))
+    assert abs(projector.word_head(x).std().item() - 4) < 1e-3
+    assert torch.equal(projector.words.weight, 2 * embeddings.t())
+    assert not projector.position.any()
+
+
 def test_words_are_chosen_one_after_the_other() -> None:
     scores = torch.tensor([[9.0, 0.0, 12.0, 6.0], [0.0, 9.0, 9.0, 0.0]])
     chosen = relaxed_top_k(scores, 3)
@@ -106,7 +158,7 @@ def test_words_are_chosen_one_after_the_other() -> None:
 
 
 def test_without_tags_there_are_only_the_features_tokens() -> None:
-    projector = Projector(8, 5, 6, 4, 0)
+    projector = WordProjector(8, 5, 6, 4, 0)
     assert projector(torch.randn(2, 4, 8)).shape == (2, 4, 6)
     assert {name.split(".")[0] for name, _ in projector.named_parameters()} == {
         "norm", "word_head", "words", "position",
@@ -157,8 +209,8 @@ def test_extra_tokens_of_the_encoder_change_nothing_of_the_start() -> None:
     extra = 9 * np.random.default_rng(0).normal(size=(IMAGES, 2, WIDTH)).astype(np.float16)
     drawn.tokens = np.concatenate((drawn.tokens, extra), 1)
     words = Words([f"word{i}" for i in range(PLACES + TOKENS)], list(range(IMAGES)), drawn.words)
-    projector = Projector(WIDTH, len(words.vocabulary), 32, TOKENS + 2, 3, 2)
-    align.start(projector, drawn, words, embeddings, SETTINGS)
+    projector = WordProjector(WIDTH, len(words.vocabulary), 32, TOKENS + 2, 3, 2)
+    start_words.start(projector, drawn, words, embeddings, SETTINGS)
     for name, parameter in plain.named_parameters():
         if name != "position":
             assert torch.equal(parameter, projector.get_parameter(name)), name
