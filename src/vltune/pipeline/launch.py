@@ -49,8 +49,10 @@ def _torchrun(count: int, several_machines: bool) -> None:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    from vltune.pipeline.workers import cores
+
     logging.getLogger("torch").setLevel(logging.CRITICAL)  # the cause is printed below, once
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // count)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // count)))
     where = [] if several_machines else ["--standalone"]
     try:
         torchrun.run(torchrun.parse_args([*where, f"--nproc-per-node={count}", *sys.argv]))

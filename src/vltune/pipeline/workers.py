@@ -55,6 +55,12 @@ def count() -> int:
     return distributed.get_world_size() if _grouped() else 1
 
 
+def cores() -> int:
+    """Number of CPU cores that this process may use, if those of its machine are divided equally."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
 def share(items: Sequence[T], size: int = 1) -> Sequence[T]:
     """Take this process's part of a sequence: neighbours, so that the parts in order are the whole.
 

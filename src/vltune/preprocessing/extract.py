@@ -7,8 +7,9 @@ the same batch as by one process. The first process then puts the parts into one
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,7 +109,10 @@ def _batches(
     images: Sequence[Image], source: Path, read: Read, size: int
 ) -> Iterator[tuple[np.ndarray, list[Image], dict[str, str]]]:
     """Give stacked pixels of the readable images of each
-    batch, those images, and the others with the reasons."""
+    batch, those images, and the others with the reasons.
+
+    Half of the cores read, each a batch ahead; what is read does not depend on their number.
+    """
     def read_batch(batch: Sequence[Image]) -> tuple[np.ndarray, list[Image], dict[str, str]]:
         pixels, good, bad = [], [], {}
         for image in batch:
@@ -119,9 +123,12 @@ def _batches(
                 bad[image.file_name] = str(error)
         return np.stack(pixels) if pixels else np.empty(0), good, bad
 
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read_batch, images[:size])
-        for start in range(size, len(images) + size, size):
-            ready = coming.result()
-            coming = reader.submit(read_batch, images[start:start + size])
-            yield ready
+    readers = max(1, workers.cores() // 2)
+    with ThreadPoolExecutor(readers) as pool:
+        coming: deque[Future] = deque()
+        for start in range(0, len(images), size):
+            coming.append(pool.submit(read_batch, images[start:start + size]))
+            if len(coming) > readers:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
