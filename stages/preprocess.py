@@ -7,9 +7,10 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline import launch, workers
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import load as section
-from vltune.pipeline.process import die_with_parent, run
+from vltune.pipeline.process import die_with_parent
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.preprocessing.encoder import load
 from vltune.preprocessing.extract import cache_split
@@ -30,14 +31,17 @@ def main() -> None:
             captions.images, raw / "images" / split, folder, split, read, encoder.encode,
             (signature["tokens"], signature["width"]), p.batch_size, p.max_unreadable_share,
         )
+        if workers.rank():
+            continue
         for name, reason in unreadable.items():
             sys.stderr.write(f"left out: {split}/{name}: {reason}\n")
         if unreadable:
             sys.stderr.write(
                 f"{split}: {len(unreadable)} of {len(captions.images)} images could not be read\n"
             )
-    write_json(folder / "signature.json", signature)
+    if workers.rank() == 0:
+        write_json(folder / "signature.json", signature)
 
 
 if __name__ == "__main__":
-    run(main)
+    launch.run(main)

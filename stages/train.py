@@ -9,8 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 import argparse
 
 from vltune.methods import interface
+from vltune.pipeline import launch
 from vltune.pipeline.params import TASKS, load
-from vltune.pipeline.process import die_with_parent, run
+from vltune.pipeline.process import die_with_parent
 from vltune.training.budget import Budget
 from vltune.training.train import Train, train_stage
 
@@ -29,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    launch.run(main)

@@ -117,3 +117,8 @@ def test_nothing_but_report_and_summary_depends_on_timings() -> None:
         if any(text.startswith("data/resources") for text in content["deps"])
     }
     assert users == {"report", "summary"}
+
+
+def test_no_stage_depends_on_how_many_processes_run_it() -> None:
+    """They compute the same, so another number reruns nothing."""
+    assert not [stage for stage, content in STAGES.items() if "launch" in content.get("params", [])]

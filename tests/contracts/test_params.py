@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from contracts.graph import ROOT
 from vltune.methods import interface
 from vltune.pipeline.errors import InputError
+from vltune.pipeline.launch import Launch
 from vltune.pipeline.params import check, choice, load, read
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
@@ -40,7 +41,7 @@ def test_experiments_change_one_line_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), [(Preprocess, "preprocess"), (Align, "align"), (Train, "train"),
     (ProjectorSettings, "projector"),
-    (Budget, "budget"),
+    (Budget, "budget"), (Launch, "launch"),
                                            (Predict, "predict"), (Attention, "attention"), (Report, "report"),
                                            *((interface.method(name), name) for name in interface.names())])
 def test_sections_hold_exactly_the_fields(kind: type, name: str) -> None:

@@ -56,7 +56,7 @@ def conditions(method: str, settings: Method, task: str, recipe: Train) -> str:
     rest = settings.model_dump(exclude=set(interface.searchable(interface.method(method))))
     files = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     base = base_of(DECODER, read_json(FEATURES / "signature.json"))
-    return fingerprint([method, task, rest, recipe.model_dump(), base, [sha256(path) for path in files]])
+    return fingerprint([method, task, rest, recipe.conditions(), base, [sha256(path) for path in files]])
 
 
 def _no_curve(rows: list[dict[str, Any]]) -> None:  # noqa: ARG001 - a trial writes no curve

@@ -5,6 +5,7 @@ Shapes: n images, k tokens (the cells of the grid, then extra ones of the encode
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,12 +55,28 @@ class Features:
 
     def take(self, ids: Sequence[int | str]) -> np.ndarray:
         """Copy the features of some images, float16 [b, k, w]."""
-        return np.stack([self.array[self.row[image_id]] for image_id in ids])
+        taken = np.stack([self.array[self.row[image_id]] for image_id in ids])
+        release(self.array)
+        return taken
+
+
+def part_of(folder: Path, split: str, rank: int) -> Path:
+    """Give the folder in which process `rank` keeps its part of a split until the first has copied it."""
+    return folder / f".{split}-part-{rank}" if rank else folder
+
+
+def release(array: np.ndarray) -> None:
+    """Let go of the memory through which a mapped file was read or written; what was written is kept.
+
+    Otherwise every page that was ever touched counts as memory of this process, up to the size of the file.
+    """
+    if hasattr(mmap, "MADV_DONTNEED"):
+        array._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager
 def writing(folder: Path, split: str, images: int, tokens: int, width: int) -> Iterator[np.ndarray]:
-    """Give a memory-mapped array [images, tokens, width] to fill; see `finish` for the ids."""
+    """Give a memory-mapped array [images, tokens, width] to fill; see `release`, and `finish` for the ids."""
     folder.mkdir(parents=True, exist_ok=True)
     array = open_memmap(folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(images, tokens, width))
     yield array

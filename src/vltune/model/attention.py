@@ -142,8 +142,19 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
 
     While training on a CPU the products are written out: the backward pass
     of torch's fused kernel is seven times slower there for rows as short as
-    captions are (benchmarks/step.py). Both paths compute the same (a test).
+    captions are (benchmarks/step.py). On a GPU keys and values are repeated for the heads of their group:
+    of torch's fused kernels, the one that takes a mask wants as many of them as queries, and torch would
+    turn to unfused products without saying so. All paths compute the same (a test).
     """
     if q.device.type == "cpu" and (q.requires_grad or k.requires_grad):
         return Attend.apply(q, k, v, bias)
+    if q.device.type == "cuda":
+        return attend_fused(q, k, v, bias)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=q.shape[1] != k.shape[1])
+
+
+def attend_fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Do what `attend` does, in the form that torch's memory-efficient kernel for GPUs takes."""
+    group = q.shape[1] // k.shape[1]
+    k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)  # [b, h, s, e]
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.expand(-1, q.shape[1], -1, -1))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from vltune.model.attention import Attention, Cache, Linear, rotation
 from vltune.model.operations import RmsNorm
@@ -143,6 +144,7 @@ class Decoder(nn.Module):
         """Build an empty decoder; `model.loading` fills it."""
         super().__init__()
         self.config = config
+        self.activation_checkpointing = False  # computes blocks again in the backward pass, to keep less
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.prompt: nn.Module = NoPrompt()
         self.position = None if config.rope_base else nn.Embedding(config.positions, config.width)
@@ -167,7 +169,10 @@ class Decoder(nn.Module):
             rope = rotation(positions, self.config.head_dim, self.config.rope_base, x.dtype)
         bias = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill_(~mask, float("-inf"))
         for layer, block in enumerate(self.blocks):
-            x = block(x, rope, bias, layer, cache)
+            if self.activation_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, rope, bias, layer, cache, use_reentrant=False)
+            else:
+                x = block(x, rope, bias, layer, cache)
         if cache is not None:
             cache.length += x.shape[1]
         return self.norm(x)

@@ -12,7 +12,7 @@ CHOICES = ("auto", "bf16", "float32")
 
 
 def choose_device() -> torch.device:
-    """Take the first GPU, or the CPU."""
+    """Take the GPU of this process (the first, unless several processes share the work), or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -17,11 +17,11 @@ GATHERED = Path("metrics/environment.json")  # in git, for the comparison with a
 RESOURCES = Path("data/resources")  # one file for each training
 
 
-def describe(threads: int, device: str) -> dict[str, Any]:
-    """Describe this process: CPU type, threads, device, versions of Python and packages."""
+def describe(threads: int, device: str, processes: int) -> dict[str, Any]:
+    """Describe the processes of a training: their number, and of one CPU type, threads, device, versions."""
     return {
-        "cpu": _cpu(), "threads": threads, "device": device, "system": platform.system(),
-        "machine": platform.machine(), "python": platform.python_version(),
+        "cpu": _cpu(), "threads": threads, "processes": processes, "device": device,
+        "system": platform.system(), "machine": platform.machine(), "python": platform.python_version(),
         **{name: version(name) for name in PACKAGES},
     }
 

@@ -1,9 +1,12 @@
-"""Predictions of a checkpoint on the test images: captions, or answers to questions."""
+"""Predictions of a checkpoint on the test images: captions, or answers to questions.
+
+Several processes predict neighbouring batches, the same batches as one process; the first process writes all.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -17,7 +20,7 @@ from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.model.vision_language import VisionLanguageModel
-from vltune.pipeline import paths
+from vltune.pipeline import paths, workers
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
 from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions
@@ -77,7 +80,7 @@ def predict(method: str, task: str, seed: int, settings: Predict, explained: Att
     vlm = checkpoint.load(paths.checkpoint(method, task, seed), DECODER, base, dtype).to(device)
     run = Run(method, task, seed)
     PREDICTORS[task](vlm, features, settings, run)
-    if method != paths.START:
+    if method != paths.START and workers.rank() == 0:
         explain(vlm, features, Tokenizer(DECODER), run, explained)
 
 
@@ -87,13 +90,14 @@ def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Pred
     images = [image for image in captions.images if image.id in features.row]
     texts: list[str] = []
     tokenizer = Tokenizer(DECODER)
-    for start in tqdm(range(0, len(images), settings.batch_size), str(run), unit="batch"):
-        ids = [image.id for image in images[start:start + settings.batch_size]]
+    for ids in _own_batches([image.id for image in images], settings, run):
         texts += caption(vlm, _take(vlm, features, ids), tokenizer, settings.beams, settings.length_penalty,
                          settings.max_new_tokens)
-    rows = zip(images, texts, strict=True)
-    write_predictions(paths.predictions(*run), [
-        Prediction(image.id, image.file_name, text, references[image.id]) for image, text in rows])
+    texts = workers.merged(texts)
+    if workers.rank() == 0:
+        rows = zip(images, texts, strict=True)
+        write_predictions(paths.predictions(*run), [
+            Prediction(image.id, image.file_name, text, references[image.id]) for image, text in rows])
 
 
 def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
@@ -114,13 +118,15 @@ def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predi
     for question in controls:
         asked[other[question.image_id]].append(question)
     answers: dict[tuple[int | str, int], str] = {}  # by image and question
-    for start in tqdm(range(0, len(ids), settings.batch_size), str(run), unit="batch"):
-        batch = ids[start:start + settings.batch_size]
+    for batch in _own_batches(ids, settings, run):
         texts = predict_answers(
             vlm, _take(vlm, features, batch), [_texts_of(asked[image_id]) for image_id in batch], tokenizer)
         for image_id, group_texts in zip(batch, texts, strict=True):
             for question, text in zip(asked[image_id], group_texts, strict=True):
                 answers[image_id, question.id] = text
+    answers = dict(workers.merged(list(answers.items())))
+    if workers.rank():
+        return
     unique = sorted(set(_texts_of(controls)))
     mean = torch.from_numpy(features.take(ids).mean(0, dtype="float32"))
     mean = mean.to(vlm.decoder.embedding.weight.device)
@@ -131,6 +137,14 @@ def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predi
             answers[row.image_id, row.id], answers.get((other[row.image_id], row.id)),
             blind[row.question] if row.id in sample else None, row.answers)
         for row in questions])
+
+
+def _own_batches(ids: list[int | str], settings: Predict, run: Run) -> Iterator[list[int | str]]:
+    """Give the batches of this process, with a progress bar in the first."""
+    own = workers.share(ids, settings.batch_size)
+    starts = range(0, len(own), settings.batch_size)
+    for start in tqdm(starts, str(run), unit="batch", disable=workers.rank() > 0):
+        yield list(own[start:start + settings.batch_size])
 
 
 def control_sample(questions: Sequence[Question]) -> set[int]:

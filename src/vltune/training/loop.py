@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from vltune.data import examples as order
-from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
 from vltune.model.vision_language import VisionLanguageModel
-from vltune.pipeline.errors import Diverged
+from vltune.pipeline import workers
+from vltune.pipeline.errors import Diverged, InputError
 from vltune.pipeline.randomness import derive
 from vltune.training import audit
 from vltune.training import optimizer as adamw
+from vltune.training.prefetch import Part, Step, ahead, prepare
 from vltune.training.resources import Meter
 from vltune.training.resume import ResumeState
+
+VALIDATED = 32  # images of a validation that are computed together
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Schedule:
     clip_norm: float
     evaluations: int
     checkpoint_seconds: float
+    accumulate: int
     seed: int
 
 
@@ -65,12 +73,23 @@ class Trainer:
         Raises:
             TypeError: one of them is not a parameter of the decoder
                 itself (a copy would be trained for nothing).
+            InputError: a step has fewer images than parts.
         """
+        if schedule.batch_size < workers.count() * schedule.accumulate:
+            raise InputError(
+                f"params.yaml: train.batch_size = {schedule.batch_size}: a step is computed by "
+                f"{workers.count()} processes in train.accumulate = {schedule.accumulate} parts each; give "
+                "it at least an image for each part"
+            )
         live = {id(parameter) for parameter in vlm.decoder.parameters() if parameter.requires_grad}
         copies = [name for name, parameter in method.items() if id(parameter) not in live]
         if copies:
             raise TypeError(f"{copies[0]} is not a parameter of the decoder that requires a gradient")
         self.vlm, self.schedule, self.device = vlm.to(device), schedule, device
+        self.model: nn.Module = self.vlm  # the one that is called in a step
+        if workers.count() > 1:  # adds up the gradients of all processes
+            self.model = DistributedDataParallel(
+                self.vlm, broadcast_buffers=False, gradient_as_bucket_view=True)
         self.parameters = {f"decoder.{name}": parameter for name, parameter in method.items()}
         self.parameters |= {
             f"projector.{name}": parameter for name, parameter in vlm.projector.named_parameters()
@@ -95,11 +114,13 @@ class Trainer:
         measured = {round(s.steps * (i + 1) / s.evaluations) for i in range(s.evaluations)}
         kept_at = meter.seconds
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
-        bar = tqdm(batches, name, s.steps, initial=self.state.step, mininterval=2, unit="step")
-        for picked in bar:
-            batch = collate([example.texts for example in picked], self.vlm.image_tokens)
-            with meter.step(sum(len(example.texts) for example in picked), self.device):
-                loss = self._step(picked, batch, features)
+        prepared = partial(prepare, features=features, image_tokens=self.vlm.image_tokens,
+                           accumulate=s.accumulate, pin=self.device.type == "cuda")
+        bar = tqdm(ahead(batches, prepared), name, s.steps, initial=self.state.step, mininterval=2,
+                   unit="step", disable=workers.rank() > 0)
+        for step in bar:
+            with meter.step(step.texts, self.device):
+                loss = self._step(step)
             self.state.step += 1
             row: dict[str, Any] = {"step": self.state.step, "captions": meter.texts, "loss": round(loss, 6)}
             if self.state.step in measured:
@@ -115,29 +136,44 @@ class Trainer:
         self._put(self.best)
         return meter
 
-    def _step(self, picked: list[Example], batch: Batch, features: Features) -> float:
-        torch.manual_seed(derive(self.schedule.seed, f"dropout at step {self.state.step}"))
+    def _step(self, step: Step) -> float:
+        process = f" in process {workers.rank()}" if workers.rank() else ""
+        torch.manual_seed(derive(self.schedule.seed, f"dropout at step {self.state.step}{process}"))
         adamw.set_rate(self.optimizer, self.state.step, self.schedule.steps, self.schedule.warmup_share)
         self.vlm.train()
-        loss = self._loss(picked, batch, features) / len(batch.labels)
-        if not torch.isfinite(loss):
+        losses = []
+        for number, part in enumerate(step.parts, start=1):
+            with self._summed(last=number == len(step.parts)):
+                loss = self._loss(self.model, part) / step.tokens
+                (loss * workers.count()).backward()  # as the gradients of the processes are averaged
+            losses.append(loss.detach())
+        loss = workers.total([torch.stack(losses).sum().item()])[0]
+        if not math.isfinite(loss):
             raise Diverged(
-                f"the loss is {loss.item()} at step {self.state.step + 1}: the training diverges; lower "
+                f"the loss is {loss} at step {self.state.step + 1}: the training diverges; lower "
                 f"learning_rate ({self.schedule.learning_rate}) or projector_learning_rate "
                 f"({self.schedule.projector_learning_rate}) of this method in params.yaml"
             )
-        loss.backward()
         audit.check_gradients(self.parameters)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.schedule.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return loss.item()
+        return loss
 
-    def _loss(self, picked: list[Example], batch: Batch, features: Features) -> Tensor:
+    @contextmanager
+    def _summed(self, last: bool) -> Iterator[None]:
+        """Let the processes exchange their gradients in the last part of a step alone."""
+        if last or workers.count() == 1:
+            yield
+        else:
+            with self.model.no_sync():
+                yield
+
+    def _loss(self, model: nn.Module, part: Part) -> Tensor:
         """Sum of the cross-entropies of all target tokens, in nats."""
-        b = batch.to(self.device)
-        images = torch.from_numpy(features.take([example.image_id for example in picked])).to(self.device)
-        logits = self.vlm(images, b.tokens, b.positions, b.mask, b.sources)
+        moved = part.to(self.device)
+        b = moved.batch
+        logits = model(moved.features, b.tokens, b.positions, b.mask, b.sources)
         return F.cross_entropy(logits.float(), b.labels, reduction="sum")
 
     @torch.no_grad()
@@ -146,11 +182,14 @@ class Trainer:
         a token, and keep the tensors if it is the best."""
         self.vlm.eval()
         total, tokens = 0.0, 0
-        for start in range(0, len(val), 32):
-            picked = [Example(example.image_id, example.texts[:1]) for example in val[start:start + 32]]
-            batch = collate([example.texts for example in picked], self.vlm.image_tokens)
-            total += self._loss(picked, batch, features).item()
-            tokens += len(batch.labels)
+        own = workers.share(val, VALIDATED)
+        for start in range(0, len(own), VALIDATED):
+            batch = own[start:start + VALIDATED]
+            picked = [Example(example.image_id, example.texts[:1]) for example in batch]
+            part = Part.of(picked, features, self.vlm.image_tokens)
+            total += self._loss(self.vlm, part).item()
+            tokens += len(part.batch.labels)
+        total, tokens = workers.total([total, tokens])
         loss = total / tokens
         if loss < self.state.best_loss or not self.best:
             self.state.best_loss, self.state.best_step = loss, self.state.step
@@ -158,6 +197,8 @@ class Trainer:
         return loss
 
     def _keep(self, resume_state: ResumeState) -> None:
+        if workers.rank():
+            return
         tensors = {f"now/{name}": parameter.detach() for name, parameter in self.parameters.items()}
         tensors |= {f"best/{name}": parameter for name, parameter in self.best.items()}
         for name, parameter in self.parameters.items():
@@ -181,7 +222,8 @@ class Trainer:
         for part, values in parts.items():
             for name, value in values.items():
                 self.optimizer.state[self.parameters[name]][part] = value
-        tqdm.write(f"going on from step {self.state.step}")
+        if workers.rank() == 0:
+            tqdm.write(f"going on from step {self.state.step}")
 
     def _put(self, tensors: dict[str, Tensor]) -> None:
         with torch.no_grad():

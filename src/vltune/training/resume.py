@@ -12,12 +12,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vltune.pipeline import workers
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint, whole
 
@@ -25,7 +26,10 @@ WORK = Path(".work")
 
 
 class ResumeState:
-    """The state folder of one run, under a lock; the states of other inputs to the same run are deleted."""
+    """The state folder of one run, under a lock; the states of other inputs to the same run are deleted.
+
+    Of several processes the first holds the lock and writes; the others read what it has left there.
+    """
 
     def __init__(self, run: str, inputs: Any) -> None:
         """Lock and open the folder.
@@ -34,6 +38,13 @@ class ResumeState:
             InputError: another process is training the same run.
         """
         base = WORK / run
+        self.folder = base / fingerprint(inputs)
+        self._lock: IO[str] | None = None
+        if workers.rank() == 0:
+            self._open(base)
+        workers.wait()
+
+    def _open(self, base: Path) -> None:
         base.mkdir(parents=True, exist_ok=True)
         self._lock = (base / "lock").open("w")
         try:
@@ -43,7 +54,6 @@ class ResumeState:
             raise InputError(
                 f"{base}: another process is training this run; wait for it, or stop it"
             ) from None
-        self.folder = base / fingerprint(inputs)
         for other in base.iterdir():
             if other.is_dir() and other != self.folder:
                 shutil.rmtree(other)
@@ -86,4 +96,5 @@ class ResumeState:
 
     def close(self) -> None:
         """Unlock; the state stays for the next process."""
-        self._lock.close()
+        if self._lock:
+            self._lock.close()

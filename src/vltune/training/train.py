@@ -19,13 +19,14 @@ from vltune.methods.interface import Method
 from vltune.model.loading import read_config
 from vltune.model.precision import choose_device, choose_dtype, deterministic, device_name
 from vltune.model.vision_language import VisionLanguageModel
-from vltune.pipeline import paths
+from vltune.pipeline import paths, workers
 from vltune.pipeline.environment import describe
 from vltune.pipeline.files import fingerprint, read_json, sha256, write_json, write_table
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
 from vltune.pipeline.randomness import derive
 from vltune.training import budget as budgets
+from vltune.training.acceleration import accelerate
 from vltune.training.audit import Audit
 from vltune.training.budget import Budget
 from vltune.training.loop import Schedule, Trainer
@@ -43,7 +44,15 @@ class Train(Section):
     clip_norm: float = Field(gt=0)
     evaluations: int = Field(ge=1)
     checkpoint_seconds: float = Field(ge=0)
+    accumulate: int = Field(ge=1)
+    compile: Literal["auto", "on", "off"]
+    activation_checkpointing: bool
     precision: Literal["auto", "bf16", "float32"]
+
+    def conditions(self) -> dict[str, Any]:
+        """Give what two runs that are compared must have in common: what is computed, not how."""
+        return self.model_dump(exclude={"accumulate", "compile", "activation_checkpointing"})
+
 
 COLUMNS = ["step", "captions", "loss", "val_loss"]
 
@@ -84,8 +93,14 @@ def train_stage(
     """
     sized, solved = budgets.solve(settings.of_task(task), read_config(DECODER / "config.json"), budget)
     curve = paths.curve(method, task, seed)
-    trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}",
-                    lambda rows: write_table(curve, pd.DataFrame(rows, columns=COLUMNS, dtype=object), "\t"))
+
+    def write_curve(rows: list[dict[str, Any]]) -> None:
+        if workers.rank() == 0:
+            write_table(curve, pd.DataFrame(rows, columns=COLUMNS, dtype=object), "\t")
+
+    trained = train(method, sized, task, seed, recipe, f"{method}-{task}-{seed}", write_curve)
+    if workers.rank():
+        return
     tensors = checkpoint.tensors_of(trained.vlm, trained.names)
     checkpoint.write(paths.checkpoint(method, task, seed), tensors, trained.description | {"budget": solved})
     write_json(paths.resources(method, task, seed), trained.resources)
@@ -117,7 +132,8 @@ def train(
     trained = interface.trained_parameters(decoder, names)
     count = settings.count(decoder.config)
     audit.attached(decoder, trained, count)
-    params = fingerprint([method, settings.model_dump(), recipe.model_dump()])
+    params = fingerprint([method, settings.model_dump(), recipe.conditions()])
+    accelerate(decoder, recipe.compile, recipe.activation_checkpointing, recipe.steps, device)
     trainer = Trainer(vlm, trained, _schedule(settings, recipe, seed), device)
     with ResumeState(run, [params, seed, str(dtype), base, *_versions(task)]).kept() as state:
         meter = trainer.run(
@@ -137,7 +153,7 @@ def train(
         "projector": read_json(start / "checkpoint.json").get("projector"), "audit": audited,
     }
     resources = meter.summary(device) | {
-        "environment": describe(torch.get_num_threads(), device_name(device))
+        "environment": describe(torch.get_num_threads(), device_name(device), workers.count())
     }
     return TrainedRun(vlm, settings.fold(decoder, names), description, resources, state)
 
@@ -145,7 +161,7 @@ def train(
 def _schedule(settings: Method, recipe: Train, seed: int) -> Schedule:
     return Schedule(
         learning_rate=settings.learning_rate, projector_learning_rate=settings.projector_learning_rate,
-        seed=seed, **recipe.model_dump(exclude={"precision"}),
+        seed=seed, **recipe.model_dump(exclude={"precision", "compile", "activation_checkpointing"}),
     )
 
 

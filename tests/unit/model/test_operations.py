@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from vltune.model.attention import rotation
+from vltune.model.attention import attend_fused, rotation
 from vltune.model.operations import Attend, LowRankLinear, RmsNorm, Rotate
 
 B, T, H, G, E, D, R = 2, 5, 4, 2, 6, 8, 3
@@ -92,3 +92,12 @@ def test_frozen_arguments_get_no_gradient() -> None:
     RmsNorm.apply(x, w, 1e-5).sum().backward()
     assert w.grad is None
     assert x.grad is not None
+
+
+def test_the_form_for_fused_kernels_computes_the_same() -> None:
+    """On a GPU keys and values are repeated for each head of their group."""
+    q, k, v = tensors((B, H, T, E), (B, G, T, E), (B, G, T, E))
+    given = torch.autograd.grad(attend_fused(q, k, v, causal(q.dtype)).square().sum(), (q, k, v))
+    written = torch.autograd.grad(Attend.apply(q, k, v, causal(q.dtype)).square().sum(), (q, k, v))
+    for first, second in zip(given, written, strict=True):
+        torch.testing.assert_close(first, second)

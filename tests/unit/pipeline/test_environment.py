@@ -26,6 +26,6 @@ def test_environments_are_gathered_once_each(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_environment_repeats_on_one_machine() -> None:
-    found = environment.describe(2, "cpu")
-    assert found == environment.describe(2, "cpu")
-    assert {"cpu", "threads", "device", "python", "torch", "timm", "numpy"} <= set(found)
+    found = environment.describe(2, "cpu", 1)
+    assert found == environment.describe(2, "cpu", 1)
+    assert {"cpu", "threads", "processes", "device", "python", "torch", "timm", "numpy"} <= set(found)
