@@ -29,7 +29,7 @@ HERE = Path()
 def caption(
     image_or_folder: options.ImageOrFolder, out: options.Out = None, *, method: options.Method,
     seed: options.Seed = 0, beams: options.Beams = None, attention: options.AttentionPicture = None,
-    root: options.Root = HERE,
+    decoder: options.DecoderFile = None, root: options.Root = HERE,
 ) -> None:
     """Caption an image or a folder of images.
 
@@ -44,7 +44,7 @@ def caption(
     """
     def work() -> None:
         from vltune.commands.caption import main
-        main(image_or_folder, out, method, seed, beams, root, attention)
+        main(image_or_folder, out, method, seed, beams, root, attention, decoder)
     run(work)
 
 

@@ -66,13 +66,15 @@ def described(folder: Path) -> dict[str, Any]:
 class Base:
     """A frozen decoder that is read once; the models of all runs share its tensors and are cached."""
 
-    def __init__(self, root: Path, precision: str) -> None:
-        """Load the decoder and its tokenizer from the repository at `root`; `precision` as in params.yaml."""
+    def __init__(self, root: Path, precision: str, folder: Path | None = None) -> None:
+        """Load the decoder and its tokenizer from `folder`, by default that of the repository at `root`;
+        `precision` as in params.yaml."""
         deterministic()
         self.root, self.device = root, choose_device()
+        self.folder = folder or root / DECODER
         self.dtype = choose_dtype(precision, self.device)
-        self.decoder = load_decoder(root / DECODER).to(self.dtype).to(self.device)
-        self.tokenizer = Tokenizer(root / DECODER)
+        self.decoder = load_decoder(self.folder).to(self.dtype).to(self.device)
+        self.tokenizer = Tokenizer(self.folder)
         self._models: dict[tuple[str, str, int], VisionLanguageModel] = {}
 
     def vlm(self, method: str, task: str, seed: int) -> VisionLanguageModel:
@@ -93,7 +95,7 @@ class Base:
             InputError: there is no such checkpoint, or it was trained on another decoder.
         """
         folder = find(self.root, method, task, seed)
-        base = checkpoint.base_of(self.root / DECODER, described(folder)["base"]["features"])
+        base = checkpoint.base_of(self.folder, described(folder)["base"]["features"])
         return checkpoint.onto(self.decoder, folder, base, self.dtype).to(self.device)
 
 
@@ -141,8 +143,11 @@ def _read(path: Path, fit: Fit, pixel_limit: int) -> np.ndarray:
 class Model:
     """Feature extractor, tokenizer and vision-language model of a run, with their sections of params.yaml."""
 
-    def __init__(self, root: Path, method: str, task: str, seed: int, beams: int | None) -> None:
-        """Load a run of the repository at `root`; `beams`, if given, replaces predict.beams.
+    def __init__(
+        self, root: Path, method: str, task: str, seed: int, beams: int | None, decoder: Path | None = None
+    ) -> None:
+        """Load a run of the repository at `root`; `beams`, if given, replaces predict.beams, and the folder
+        `decoder` data/base/decoder.
 
         Raises:
             InputError: there is no such checkpoint, it does not fit
@@ -156,7 +161,7 @@ class Model:
             changed = self.predict_settings.model_dump() | {"beams": beams}
             self.predict_settings = check(Predict, "predict", changed, Path("--beams"))
         with ThreadPoolExecutor(1) as pool:  # the decoder's weights are converted while the encoder is built
-            loading = pool.submit(Base, root, self.predict_settings.precision)
+            loading = pool.submit(Base, root, self.predict_settings.precision, decoder)
             self.extractor = FeatureExtractor(root, folder)
             base = loading.result()
         self.tokenizer, self.vlm = base.tokenizer, base.vlm(method, task, seed)

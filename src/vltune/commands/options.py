@@ -20,6 +20,8 @@ ImageOrFolder = Annotated[Path, typer.Argument(
 Beams = Annotated[int | None, typer.Option(help="The number of beams; by default predict.beams.")]
 AttentionPicture = Annotated[Path | None, typer.Option(
     metavar="OUT.png", help="Draw the attention on an image for each token of its caption into a PNG file.")]
+DecoderFile = Annotated[Path | None, typer.Option(
+    metavar="DECODER.bin", help="The decoder as the course NTU DLCV gives it; by default data/base/decoder.")]
 ImageOrOut = Annotated[Path | None, typer.Argument(
     metavar="IMAGE", help="An image; with --questions, the JSON file to write.")]
 QuestionText = Annotated[str | None, typer.Argument(metavar="QUESTION", help="A question about the image.")]

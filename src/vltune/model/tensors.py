@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,13 +24,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+    except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise InputError(
             f"{path}: cannot be read as weights, is the file whole? ({str(error).splitlines()[0]})"
         ) from None
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise InputError(f"{path}: expected tensors by their names, found {type(tensors).__name__}")
+    return tensors
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

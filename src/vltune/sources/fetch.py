@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from pydantic import field_validator
 
 from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.params import nearest
 from vltune.pipeline.paths import DECODER, ENCODER, RAW
+from vltune.sources import course
 from vltune.sources.download import cache_folder
-from vltune.sources.pretrained import fetch_decoder, fetch_encoder
+from vltune.sources.pretrained import check_decoder, fetch_decoder, fetch_encoder
 from vltune.sources.request import Request
 from vltune.sources.rules import Rules
 from vltune.sources.scenes.draw import Scenes
@@ -52,11 +54,21 @@ def fetch(settings: Fetch, scenes: Scenes) -> None:
         InputError: something cannot be fetched, or is not what params.yaml says.
     """
     cache = cache_folder()
+    request = Request(settings.dataset, settings.path, RAW, cache, scenes, settings)
     with replaced(ENCODER.parent) as part:
         sources = {"encoder": fetch_encoder(settings.encoder, part / ENCODER.name, cache),
-                   "decoder": fetch_decoder(settings.decoder, part / DECODER.name, cache)}
+                   "decoder": _decoder(settings, request, part / DECODER.name)}
         write_json(part / "SOURCE.json", sources)
-    read(Request(settings.dataset, settings.path, RAW, cache, scenes, settings))
+    read(request)
+
+
+def _decoder(settings: Fetch, request: Request, folder: Path) -> dict[str, Any]:
+    """Put the decoder into a folder; that of the course is in the data set's folder or archive."""
+    if settings.decoder != course.NAME:
+        return fetch_decoder(settings.decoder, folder, request.cache)
+    source = course.convert(request.location(), Path(settings.path or "").parent, folder)
+    check_decoder(folder)
+    return source
 
 
 def read(request: Request) -> None:

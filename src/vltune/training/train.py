@@ -91,7 +91,10 @@ def train_stage(
     Raises:
         InputError: no size reaches the budget, or as `train` does.
     """
-    sized, solved = budgets.solve(settings.of_task(task), read_config(DECODER / "config.json"), budget)
+    config = read_config(DECODER / "config.json")
+    sized, solved = budgets.solve(settings.of_task(task), config, budget)
+    start = paths.checkpoint(paths.START, task, 0) / "checkpoint.json"
+    budgets.check_course(sized, config, budget, read_json(start)["projector_parameters"])
     curve = paths.curve(method, task, seed)
 
     def write_curve(rows: list[dict[str, Any]]) -> None:

@@ -27,7 +27,8 @@ SIZED = [name for name in read()["methods"] if interface.method(name).SIZE]
 
 def budget(**change: object) -> Budget:
     return check(
-        Budget, "budget", {"trained_share": None, "trained_parameters": None, "tolerance": 0.25} | change
+        Budget, "budget",
+        {"trained_share": None, "trained_parameters": None, "course": None, "tolerance": 0.25} | change,
     )
 
 
@@ -135,3 +136,18 @@ def test_the_checkpoint_says_what_was_solved(
     assert found["settings"]["alpha"] == 10.0
     assert found["budget"]["parameters"] == found["trained_parameters"] == found["audit"]["formula"]
     assert found["projector_parameters"] > 0
+
+
+@pytest.mark.parametrize(("year", "projector", "message"), [
+    (2024, 9_999_000, r"budget\.course 2024 allows fewer than 10,000,000 together: change the projector"),
+    (2023, 33_900_000, r"lora trains 1,221,120 parameters and the projector 33,900,000; budget\.course 2023 "
+                       r"allows fewer than 35,000,000 together: change lora\.rank to 3 or less"),
+])
+def test_the_limit_of_the_course_counts_the_projector(year: int, projector: int, message: str) -> None:
+    wanted = budget(course=year)
+    with pytest.raises(InputError, match=message):
+        budgets.check_course(committed("lora"), SMOLLM2, wanted, projector)
+    budgets.check_course(committed("lora"), SMOLLM2, wanted, 1_255_774)
+    budgets.check_course(committed("lora"), SMOLLM2, budget(), projector)
+    with pytest.raises(InputError, match=r"'budget\.course' = 2022: input should be 2023, 2024 or 2025"):
+        budget(course=2022)

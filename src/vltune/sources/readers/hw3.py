@@ -13,10 +13,9 @@ from tqdm import tqdm
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.randomness import derive
 from vltune.pipeline.records import Image, read_captions
+from vltune.sources.course import FOLDERS
 from vltune.sources.request import Request
 from vltune.sources.writer import writing
-
-EDITIONS = ("", "hw3_data", "p2_data", "hw3_data/p2_data")  # where the editions of the course keep the files
 
 
 def folder_of(location: Path) -> Path:
@@ -26,12 +25,12 @@ def folder_of(location: Path) -> Path:
     Raises:
         InputError: none has it; names them.
     """
-    for name in EDITIONS:
+    for name in FOLDERS:
         if (location / name / "train.json").is_file():
             return location / name
     raise InputError(
         f"{location / 'train.json'}: no such file; looked also in "
-        f"{', '.join(name for name in EDITIONS if name)}"
+        f"{', '.join(name for name in FOLDERS if name)}"
     )
 
 
