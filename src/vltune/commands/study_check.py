@@ -6,6 +6,7 @@ from vltune.commands.study_plan import Study, is_method
 from vltune.methods import interface
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.clip import ClipScore
+from vltune.pipeline.launch import Launch
 from vltune.pipeline.params import Section, check
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict
@@ -19,7 +20,7 @@ from vltune.training.train import Train
 SECTIONS: dict[str, type[Section]] = {
     "fetch": Fetch, "scenes": Scenes, "preprocess": Preprocess, "projector": ProjectorSettings,
     "align": Align, "train": Train, "budget": Budget, "predict": Predict, "attention": Attention,
-    "evaluate": Evaluate, "clipscore": ClipScore,
+    "evaluate": Evaluate, "clipscore": ClipScore, "launch": Launch,
 }
 
 

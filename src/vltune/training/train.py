@@ -141,8 +141,7 @@ def train(
     with ResumeState(run, [params, seed, str(dtype), base, *_versions(task)]).kept() as state:
         meter = trainer.run(
             train_split.examples, train_split.features, val_split.examples, val_split.features, state,
-            write_curve, f"{method} {task} seed {seed}",
-        )
+            write_curve, f"{method} {task} seed {seed}")
         reached = trainer.state
         audited = audit.finished(
             decoder, trainer.parameters, trainer.optimizer.state, reached.step, reached.best_step
