@@ -28,17 +28,18 @@ def main(comparison: Comparison, costs: pd.DataFrame) -> Table:
         row = {"method": _name(method), comparison.first.spec.main: score(method.main),
                "trained": Cell(percent(share), small, share)}
         if words:
-            row[f"against {most}"] = (_word(method.method, *words[method.method])
+            row[f"against {most}"] = (_word(comparison, method.method, *words[method.method])
                                       if method.method in words else Cell(""))
         rows.append(row)
     return table(rows)
 
 
-def _word(method: str, word: str, row: Row) -> Cell:
-    """Write a word, under it the difference from the method that trains most."""
+def _word(comparison: Comparison, method: str, word: str, row: Row) -> Cell:
+    """Write a word, under it the difference from the method that trains most, and whether it was declared."""
     difference = row.difference if row.a == method else -row.difference
     within = "within the margin; " if row.established and row.within_margin else ""
-    return Cell(word, f"{within}{difference:+.3f}, p {text.p_value(row)}", difference)
+    family = comparison.family(row, comparison.verdicts[comparison.first.spec.main])
+    return Cell(word, f"{within}{difference:+.3f}, p {text.p_value(row)}, {family}", difference)
 
 
 def metrics(comparison: Comparison) -> Table:
