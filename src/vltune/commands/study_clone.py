@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dvc.utils.serialize import modify_yaml
 
-from vltune.commands.study_plan import Planned, Study
+from vltune.commands.study_plan import Planned, Study, override
 from vltune.commands.verify import git, outside_git
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
@@ -123,9 +123,7 @@ def _write_params(folder: Path, study: Study, run: Planned, data: Path | None) -
     own = run.method in study.params["methods"]
     trained = [] if run.method == paths.START else [run.method]
     with modify_yaml(folder / PARAMS) as content:
-        for dotted, value in study.overrides(run.variant).items():
-            section, _, key = dotted.partition(".")
-            content[section][key] = value
+        override(content, study.overrides(run.variant))
         if data is not None and content["fetch"]["dataset"] != "scenes":
             content["fetch"]["path"] = str(data.absolute())
         content.update(methods=trained if own else [], extra_methods=[] if own else trained,

@@ -7,6 +7,7 @@ that replace those of the study.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ METHODS = Path(__file__).parents[1] / "methods"
 ONLY = "default"  # the variant of a study without variants
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 WITHOUT_EFFECT = ("claims", "attention", "report", "launch")  # sections that change no score
-UNSTORED = ("fetch.path", "train.checkpoint_seconds")  # a path of this machine; it changes no score either
+UNSTORED = ("fetch.path", "clipscore.weights", "train.checkpoint_seconds")  # paths; it changes no score
 
 Settings = dict[str, dict[str, Any]]  # section, key, value
 
@@ -113,15 +114,15 @@ class Study:
         unused = {*WITHOUT_EFFECT, *(name for name in merged if is_method(name) and name != run.method)}
         if merged["fetch"]["dataset"] != "scenes":
             unused.add("scenes")
-        return {section: {key: value for key, value in content.items() if f"{section}.{key}" not in UNSTORED}
+        return {section: {key: _of_task(value, run.task) for key, value in content.items()
+                          if f"{section}.{key}" not in UNSTORED}
                 for section, content in merged.items() if section not in unused}
 
     def sections(self, variant: str) -> Settings:
         """Give all sections of params.yaml with a variant's overrides."""
-        merged = {name: dict(value) for name, value in self.params.items() if isinstance(value, dict)}
-        for dotted, value in self.overrides(variant).items():
-            section, _, key = dotted.partition(".")
-            merged[section][key] = value
+        merged = {name: copy.deepcopy(content) for name, content in self.params.items()
+                  if isinstance(content, dict)}
+        override(merged, self.overrides(variant))
         return merged
 
 
@@ -146,6 +147,21 @@ def read_study(file: Path, root: Path) -> Study:
     return study
 
 
+def override(content: Any, overrides: Mapping[str, Any]) -> None:
+    """Set values in params.yaml's content by their dotted keys."""
+    for dotted, value in overrides.items():
+        *path, key = dotted.split(".")
+        mapping = content
+        for name in path:
+            mapping = mapping[name]
+        mapping[key] = value
+
+
+def _of_task(value: Any, task: str) -> Any:
+    """Give what a value that is listed by task is for this one: the other tasks' do not matter to it."""
+    return value[task] if isinstance(value, dict) and task in value and set(value) <= set(TASKS) else value
+
+
 def is_method(name: str) -> bool:
     """Whether a section of params.yaml is that of a method."""
     return (METHODS / f"{name}.py").is_file()
@@ -168,6 +184,8 @@ def _check_names(study: Study) -> None:
 def _check_key(study: Study, dotted: str) -> None:
     known = [f"{section}.{key}" for section, content in study.params.items() if isinstance(content, dict)
              for key in content]
+    known += [f"{dotted}.{task}" for dotted in known for section, _, key in [dotted.partition(".")]
+              if isinstance(by_task := study.params[section][key], dict) for task in by_task]
     if dotted not in known:
         raise InputError(f"{study.file}: params: unknown key {dotted!r}{nearest(dotted, known)}; expected "
                          "SECTION.KEY of params.yaml, such as train.steps")
@@ -188,6 +206,6 @@ def differences(stored: Settings, present: Settings, overrides: Mapping[str, Any
             dotted = f"{section}.{key}"
             if key in before and before[key] != value:
                 changed.append(f"{dotted} was {before[key]}, is {value}")
-            elif key not in before and dotted in overrides:
+            elif key not in before and any(f"{name}.".startswith(f"{dotted}.") for name in overrides):
                 changed.append(f"{dotted} was not set, is {value}")
     return changed

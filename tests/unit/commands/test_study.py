@@ -100,6 +100,18 @@ def test_settings_are_those_that_a_run_depends_on() -> None:
     assert "path" not in small["fetch"], "no path of a machine is kept"
 
 
+@pytest.mark.usefixtures("project")
+def test_rates_of_the_other_task_do_not_matter() -> None:
+    rates = ("lora.learning_rate: {caption: 0.001, vqa: 0.002}", "lora.learning_rate.vqa: 0.003")
+    before, after = (write(TEXT.replace("train.steps: 150", rate)) for rate in rates)
+    for task, changed in (("caption", "0.0035"), ("vqa", "0.003")):
+        run = Planned("small", "lora", task, 0)
+        pair = before.settings(run), after.settings(run)
+        assert differences(*pair, {}) == [
+            f"lora.learning_rate was {pair[0]['lora']['learning_rate']}, is {changed}"]
+    assert before.params["lora"]["learning_rate"] == read(ROOT / "params.yaml")["lora"]["learning_rate"]
+
+
 def test_differences_name_what_changed() -> None:
     stored = {"train": {"steps": 140, "old": 1}}
     present = {"train": {"steps": 400, "new": 2}, "projector": {"start": "ridge"}}
