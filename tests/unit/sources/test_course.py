@@ -10,12 +10,19 @@ import pytest
 import torch
 
 import course as made
+from contracts.graph import ROOT
 from vltune.data.tokenizer import Tokenizer
 from vltune.model.loading import load_decoder
 from vltune.model.tensors import read_tensors
 from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json
+from vltune.pipeline.params import check, read
+from vltune.pipeline.paths import DECODER, captions
+from vltune.pipeline.records import SPLITS, read_captions
 from vltune.sources import course
+from vltune.sources.fetch import Fetch, fetch
 from vltune.sources.pretrained import fetch_decoder
+from vltune.sources.scenes.draw import Scenes
 
 
 @pytest.fixture
@@ -97,3 +104,18 @@ def test_missing_files_are_named(source: Path, tmp_path: Path) -> None:
     (source / "encoder.json").write_text(json.dumps({"a": 0}))
     with pytest.raises(InputError, match=r"encoder\.json: expected an object {token: id} whose last id"):
         course.convert(source, tmp_path, tmp_path / "base")
+
+
+def test_the_archive_brings_data_and_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """encoder.json and vocab.bpe lie beside the archive, as they come from the course's repository."""
+    archive = made.make(tmp_path)
+    monkeypatch.setenv("VLTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    asked = {"dataset": "hw3", "path": str(archive), "encoder": "tiny", "decoder": "hw3"}
+    params = read(ROOT / "params.yaml")
+    fetch(check(Fetch, "fetch", params["fetch"] | asked), check(Scenes, "scenes", params["scenes"]))
+    torch.testing.assert_close(logits(load_decoder(DECODER)), logits(made.decoder()), rtol=0, atol=0)
+    images = [len(read_captions(captions(split)).images) for split in SPLITS]
+    assert images[0] == 24
+    assert sum(images[1:]) == 12
+    assert read_json(DECODER.parent / "SOURCE.json")["decoder"]["name"] == "decoder_model.bin"
