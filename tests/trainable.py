@@ -28,11 +28,11 @@ ALIGN = Align(
     ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2,
     tag_logit_scale=5.0, max_images=10,
 )
-PROJECTOR = ProjectorSettings(kind="words", start="ridge")
+PROJECTOR = ProjectorSettings(kind="words", start="ridge", fusion="tokens")
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 
-def make(tiny: Path) -> None:
+def make(tiny: Path, projector: ProjectorSettings = PROJECTOR) -> None:
     """Write data and the start into the working directory: 12 images to train, 5 to validate, and no test
     split."""
     Path("data").mkdir()
@@ -41,7 +41,7 @@ def make(tiny: Path) -> None:
         write_split(split, count)
     write_json(paths.FEATURES / "signature.json", SIGNATURE)
     for task in ("caption", "vqa"):
-        write_start(task, ALIGN, PROJECTOR)
+        write_start(task, ALIGN, projector)
 
 
 def write_split(split: str, count: int) -> None:

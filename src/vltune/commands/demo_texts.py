@@ -77,7 +77,7 @@ def _explained(runs: Runs, run: Run, features: Tensor, prompt: Sequence[int], te
     vlm, settings = runs.vlm(run), runs.attention_settings
     ids = runs.tokenizer.encode(f" {text}" if prompt and text else text)  # as it is trained
     weights: list[list[float]] = []
-    if ids:
+    if ids and vlm.cross is None:  # with cross-attention, the decoder's own does not look at the image
         forced = force(vlm, features, [Text(tuple(prompt), tuple(ids))])
         taken = on_image(attention(vlm, forced, settings.layers, settings.heads)[0], forced)
         weights = [[round(x, DIGITS) for x in row] for row in taken.tolist()]

@@ -48,6 +48,8 @@ def merge(vlm: VisionLanguageModel, base: Base, folder: Path) -> None:
         InputError: the method trains nothing of the decoder, or adds what no weight of it can take up.
     """
     description = described(folder)
+    if vlm.cross is not None:
+        raise InputError(f"{folder}: has cross-attention (projector.fusion), which no plain decoder computes")
     if not description["trained_parameters"]:
         raise InputError(
             f"{folder}: nothing of the decoder was trained, so there is nothing to merge: it is "

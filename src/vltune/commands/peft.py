@@ -22,7 +22,7 @@ from vltune.commands.adapter_config import (
 from vltune.commands.inference import described, find
 from vltune.methods import checkpoint, interface
 from vltune.methods.interface import Method
-from vltune.model.decoder import Decoder
+from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.loading import compare, read_config
 from vltune.model.tensors import read_tensors, write_tensors
 from vltune.pipeline.errors import InputError
@@ -82,7 +82,7 @@ def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
              for name, parameter in parameters.items()}, adapter, folder / "adapter_model.safetensors")
     tensors = {f"decoder.{name}": adapter[peft_name(settings, name)].float().reshape(parameter.shape)
                for name, parameter in parameters.items()}
-    projector = projector_of(folder, start, base, decoder.config.width)
+    projector = projector_of(folder, start, base, decoder.config)
     trained = sum(parameter.numel() for parameter in parameters.values())
     with replaced(out) as part:
         checkpoint.write(
@@ -158,7 +158,9 @@ def origin_of(folder: Path, start: Path) -> dict[str, Any] | None:
     return read_json(path).get("projector") if path.is_file() else None
 
 
-def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) -> dict[str, Tensor]:
+def projector_of(
+    folder: Path, start: Path, base: dict[str, Any], config: DecoderConfig
+) -> dict[str, Tensor]:
     """Read the projector of a folder, or that of the start if the folder has none."""
     path = folder / "projector.safetensors"
     if path.is_file():
@@ -167,6 +169,6 @@ def projector_of(folder: Path, start: Path, base: dict[str, Any], width: int) ->
         sys.stderr.write(f"{folder} has no projector.safetensors: the projector of {start} is taken\n")
         path = start / "model.safetensors"
         tensors = checkpoint.part_of(read_tensors(path), "projector")
-    compare(checkpoint.projector_for(base, tensors, width).state_dict(), tensors, path)
+    compare(checkpoint.projector_for(base, tensors, config).state_dict(), tensors, path)
     return tensors
 

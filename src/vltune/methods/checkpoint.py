@@ -15,7 +15,8 @@ from torch import Tensor
 
 from vltune.methods import interface
 from vltune.methods.interface import Method
-from vltune.model.decoder import Decoder
+from vltune.model.cross_attention import CrossAttention, Fusion
+from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.loading import compare, load_decoder, share
 from vltune.model.projector import Kind, empty, fitting
 from vltune.model.projector_interface import Projector
@@ -79,13 +80,15 @@ def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
 
 def build(
     decoder_folder: Path, features: int, width: int, words: int, tags: int, dtype: torch.dtype,
-    extras: int = 0, projector: Kind = "words",
+    extras: int = 0, projector: Kind = "words", fusion: Fusion = "tokens",
 ) -> VisionLanguageModel:
     """Build a model with the pretrained decoder, in `dtype`, and an empty `projector` of that kind for k
     `features` of `width`, of which the last `extras` are no cells of the grid; `words` and `tags` are sizes
-    of the kind `words` alone."""
+    of the kind `words` alone. With the fusion `cross`, gated cross-attention is a part of the projector."""
     decoder = load_decoder(decoder_folder).to(dtype)
     made = empty(projector, width, words, decoder.config.width, features, tags, extras)
+    if fusion == "cross":
+        made.cross = CrossAttention(decoder.config, made.tokens)
     return VisionLanguageModel(made, decoder, dtype)
 
 
@@ -135,15 +138,19 @@ def _opened(
             f"`dvc repro`"
         )
     tensors = read_tensors(folder / "model.safetensors")
-    projector = projector_for(base, part_of(tensors, "projector"), decoder.config.width)
+    projector = projector_for(base, part_of(tensors, "projector"), decoder.config)
     return VisionLanguageModel(projector, decoder, dtype), description, tensors
 
 
-def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], width: int) -> Projector:
-    """Build the empty projector that a projector's tensors belong to, as `fitting` does, on a base."""
+def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], config: DecoderConfig) -> Projector:
+    """Build the empty projector that a projector's tensors belong to, as `fitting` does, on a base and for a
+    decoder of these sizes; with cross-attention, if they have some."""
     features = base["features"]["tokens"]
     extras = features - base["features"].get("cells", features)
-    return fitting(tensors, base["features"]["width"], width, features, extras)
+    projector = fitting(tensors, base["features"]["width"], config.width, features, extras)
+    if any(name.startswith("cross.") for name in tensors):
+        projector.cross = CrossAttention(config, projector.tokens)
+    return projector
 
 
 def difference(first: dict[str, Any], second: dict[str, Any], where: str = "") -> str:

@@ -47,6 +47,7 @@ class Cache:
         self.capacity = capacity
         self.length = 0
         self.layers: list[tuple[Tensor, Tensor]] = []
+        self.images: list[tuple[Tensor, Tensor]] = []  # of cross-attention, where there is one
 
     def extend(self, layer: int, keys: Tensor, values: Tensor, prefix: int = 0) -> tuple[Tensor, Tensor]:
         """Append [b, g, t, e] to a layer and return all that it holds, [b, g, prefix + s, e].
@@ -67,12 +68,14 @@ class Cache:
 
     def select(self, rows: Tensor) -> None:
         """Keep the given rows of the batch, in their order; a row may be taken several times."""
-        self.layers = self.taken(rows, self.capacity).layers
+        other = self.taken(rows, self.capacity)
+        self.layers, self.images = other.layers, other.images
 
     def taken(self, rows: Tensor, capacity: int) -> Cache:
         """Give a cache of the given rows with room for `capacity` tokens in all; this one stays as it is."""
         other = Cache(capacity)
         other.length = self.length
+        other.images = [(keys[rows], values[rows]) for keys, values in self.images]
         for stores in self.layers:
             size = stores[0].shape[2] - self.capacity  # of the prefix
             new = [store.new_empty((len(rows), store.shape[1], size + capacity, store.shape[3]))

@@ -13,6 +13,7 @@ it. Nothing else in here knows of methods. Shapes: b batch, t tokens, s all toke
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -137,6 +138,21 @@ class NoPrompt(nn.Module):
         return x
 
 
+class LooksAtImages(Protocol):
+    """What lets the blocks look at images by another way than the row; see `model/cross_attention.py`."""
+
+    layers: nn.ModuleList
+
+    def begin(self, x: Tensor, before: int, cache: Cache | None) -> list[tuple[Tensor, Tensor]]:
+        """Give each layer's keys and values of the image tokens in x, or in the cache."""
+
+    def hidden(self, mask: Tensor, before: int) -> Tensor:
+        """Hide the image tokens in a mask of self-attention."""
+
+    def shifted(self, positions: Tensor, before: int) -> Tensor:
+        """Count positions without the image tokens."""
+
+
 class Decoder(nn.Module):
     """A causal language model from embeddings to hidden states; `logits` is the tied output layer."""
 
@@ -150,6 +166,7 @@ class Decoder(nn.Module):
         self.position = None if config.rope_base else nn.Embedding(config.positions, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = Norm(config.width, config.norm_epsilon, config.rms)
+        self.fusion: LooksAtImages | None = None  # no module of the decoder: it belongs to the projector
 
     def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Look up token ids [b, t] in the embedding table, as [b, t, d] in the compute precision."""
@@ -162,6 +179,11 @@ class Decoder(nn.Module):
             mask, bool [b, 1, t, s], True where token t may look at token s; cache, extended if given.
         Returns: hidden states [b, t, d], normalised, ready for `logits`.
         """
+        pairs = None
+        if self.fusion is not None:
+            before = self.prompt.length
+            pairs = self.fusion.begin(x, before, cache)
+            mask, positions = self.fusion.hidden(mask, before), self.fusion.shifted(positions, before)
         if self.position is not None:
             x = x + self.position(positions).to(x.dtype)
         rope = None
@@ -169,6 +191,8 @@ class Decoder(nn.Module):
             rope = rotation(positions, self.config.head_dim, self.config.rope_base, x.dtype)
         bias = torch.zeros(mask.shape, dtype=x.dtype, device=x.device).masked_fill_(~mask, float("-inf"))
         for layer, block in enumerate(self.blocks):
+            if pairs is not None:
+                x = self.fusion.layers[layer](x, pairs[layer])
             if self.activation_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, rope, bias, layer, cache, use_reentrant=False)
             else:

@@ -16,17 +16,26 @@ class VisionLanguageModel(nn.Module):
         """Join the two; `dtype` is the precision that the decoder computes in."""
         super().__init__()
         self.projector, self.decoder, self.dtype = projector, decoder, dtype
+        self.cross = getattr(projector, "cross", None)
+        # past nn.Module, which would count the projector's modules as the decoder's
+        vars(decoder)["fusion"] = self.cross
 
     def embed_images(self, features: Tensor) -> Tensor:
         """Map image features [b, k, w] to what precedes the text, [b, m, d] in the compute precision:
-        the embeddings of the prompt site, if a method has put some there, and the image tokens.
+        the embeddings of the prompt site, if a method has put some there, the image tokens, and with
+        cross-attention the start of a text.
         """
-        return self.decoder.prompt(self.projector(features).to(self.dtype))
+        images = self.projector(features)
+        if self.cross is not None:
+            start = self.cross.start.expand(len(images), 1, -1)
+            images = torch.cat((images, start), dim=1)
+        return self.decoder.prompt(images.to(self.dtype))
 
     @property
     def image_tokens(self) -> int:
         """The number m of positions in front of the text."""
-        return self.decoder.prompt.length + self.projector.tokens
+        start = 0 if self.cross is None else 1
+        return self.decoder.prompt.length + self.projector.tokens + start
 
     def forward(
         self, features: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor, sources: Tensor

@@ -14,6 +14,7 @@ from vltune.data.examples import start_source, start_texts
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
+from vltune.model.cross_attention import Fusion
 from vltune.model.linear_projector import LinearProjector
 from vltune.model.precision import deterministic
 from vltune.model.projector import Kind
@@ -32,14 +33,17 @@ BARE = "connector"  # the method that attaches nothing: the checkpoint is loaded
 
 
 class ProjectorSettings(Section):
-    """Section `projector`: what maps features to image tokens, and how it starts.
+    """Section `projector`: what maps features to image tokens, how it starts, and how images reach the
+    decoder.
 
     kind: `words`, mixtures of words with position offsets and tags; `linear`, a linear map; `mlp`, two linear
-    layers. start: `ridge`, fitted in closed form to the words of the training texts, or `random`.
+    layers. start: `ridge`, fitted in closed form to the words of the training texts, or `random`. fusion:
+    `tokens` in front of the text, or gated cross-attention (`cross`).
     """
 
     kind: Kind
     start: Literal["ridge", "random"]
+    fusion: Fusion
 
 
 def write_start(task: str, settings: Align, projector: ProjectorSettings) -> None:
@@ -53,8 +57,12 @@ def write_start(task: str, settings: Align, projector: ProjectorSettings) -> Non
     needs_words = projector.kind == "words" or projector.start == "ridge"
     words = tf_idf(start_texts(task), settings.words) if needs_words else Words([], [], [])
     sizes = (features.tokens, features.width, len(words.vocabulary), settings.tags)
-    vlm = checkpoint.build(DECODER, *sizes, torch.float32, features.tokens - features.cells, projector.kind)
+    extras = features.tokens - features.cells
+    vlm = checkpoint.build(DECODER, *sizes, torch.float32, extras, projector.kind, projector.fusion)
     fill(vlm, features, words, settings, projector.start)
+    if vlm.cross is not None:
+        generator = torch.Generator().manual_seed(derive(0, "cross-attention"))
+        vlm.cross.initialise(vlm.decoder.embedding.weight[Tokenizer(DECODER).end], generator)
     checkpoint.write(checkpoint_folder(START, task, 0), checkpoint.tensors_of(vlm, []), {
         "method": START, "attach": BARE, "task": task, "seed": 0, "step": 0,
         "settings": {"learning_rate": 0.0, "projector_learning_rate": 0.0},

@@ -34,7 +34,7 @@ def project(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def start_of(name: str, start: str) -> Path:
-    write_start("caption", trainable.ALIGN, ProjectorSettings(kind=name, start=start))
+    write_start("caption", trainable.ALIGN, ProjectorSettings(kind=name, start=start, fusion="tokens"))
     return paths.checkpoint(paths.START, "caption", 0)
 
 
@@ -50,7 +50,7 @@ def losses(method: str) -> list[float]:
 def test_every_kind_and_start_trains_and_is_loaded_again(name: str, start: str) -> None:
     description = read_json(start_of(name, start) / "checkpoint.json")
     texts = "captions" if start == "ridge" or name == "words" else None
-    assert description["projector"] == {"kind": name, "start": start, "texts": texts}
+    assert description["projector"] == {"kind": name, "start": start, "fusion": "tokens", "texts": texts}
     loss = losses("connector")
     assert sum(loss[-4:]) < sum(loss[:4]) - 1
     folder, features = paths.checkpoint("connector", "caption", 0), Features(FEATURES, "val")
