@@ -64,7 +64,7 @@ def work(steps: int) -> None:
     with workers.joined() if "TORCHELASTIC_RUN_ID" in os.environ else nullcontext(), \
             tempfile.TemporaryDirectory() as folder:
         recipe = load(Train, "train").model_copy(update={"steps": steps, "checkpoint_seconds": 1e9})
-        settings, device = load(Lora, "lora"), choose_device()
+        settings, device = load(Lora, "lora").of_task("caption"), choose_device()
         features, examples = project(Path(folder))
         vlm = checkpoint.build(DECODER, TOKENS, WIDTH, VOCABULARY, 5, choose_dtype(recipe.precision, device))
         for parameter in vlm.projector.parameters():

@@ -25,11 +25,12 @@ def rank_in(project: Project) -> int:
 
 
 def test_two_workers_train_at_once_and_a_remote_shares_the_result(project: Project, tmp_path: Path) -> None:
-    project.run("git", "init", "-q", "--bare", str(tmp_path / "shared.git"))
+    project.run("git", "init", "-q", "--bare", "-b", "main", str(tmp_path / "shared.git"))
     project.run("git", "remote", "add", "origin", str(tmp_path / "shared.git"))
     project.run("dvc", "remote", "add", "-d", "shared", str(tmp_path / "remote"))
     project.commit()
     project.run("git", "push", "-q", "origin", "main")
+    project.run("dvc", "push")
     ranks = ",".join(map(str, RANKS))
     queued = project.run("dvc", "exp", "run", "--queue", "-S", f"lora.rank={ranks}", STAGE)
     names = re.findall(r"Queued experiment '([\w-]+)'", queued)
@@ -41,6 +42,7 @@ def test_two_workers_train_at_once_and_a_remote_shares_the_result(project: Proje
     project.run("dvc", "exp", "push", "origin", *names)
     project.run("git", "clone", "-q", str(tmp_path / "shared.git"), str(tmp_path / "clone"))
     clone = replace(project, folder=tmp_path / "clone")
+    clone.run("dvc", "pull")
     clone.run("dvc", "exp", "pull", "origin", *names)
     for name, rank in zip(names, RANKS, strict=True):
         clone.run("dvc", "exp", "apply", name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -66,13 +67,16 @@ def _torchrun(count: int, several_machines: bool) -> None:
 def explain(failures: dict[int, Any]) -> str:
     """Say in a line why a run has ended; an unexpected exception gives its traceback too.
 
-    If a process ends, the others fail too, as they wait for it in vain. So the cause is a process that was
-    killed, if there is one, else one that has reported wrong input, else the first.
+    If a process ends, the others fail too, as they wait for it in vain, or torchrun stops them by SIGTERM. So
+    the cause is a process that another signal has ended, if there is one, else one that has reported wrong
+    input, else the first with another exception.
 
     Args: failures, torch's ProcessFailure by rank.
     """
-    def order(rank: int) -> tuple[bool, bool, int]:
-        return failures[rank].exitcode >= 0, not _reported(failures[rank]).startswith("error: "), rank
+    def order(rank: int) -> tuple[bool, bool, bool, int]:
+        failure = failures[rank]
+        stopped = failure.exitcode == -signal.SIGTERM
+        return stopped, failure.exitcode >= 0, not _reported(failure).startswith("error: "), rank
 
     rank = min(failures, key=order)
     failure, reported = failures[rank], _reported(failures[rank])

@@ -88,8 +88,7 @@ class Trainer:
         self.vlm, self.schedule, self.device = vlm.to(device), schedule, device
         self.model: nn.Module = self.vlm  # the one that is called in a step
         if workers.count() > 1:  # adds up the gradients of all processes
-            self.model = DistributedDataParallel(
-                self.vlm, broadcast_buffers=False, gradient_as_bucket_view=True)
+            self.model = DistributedDataParallel(self.vlm, gradient_as_bucket_view=True)
         self.parameters = {f"decoder.{name}": parameter for name, parameter in method.items()}
         self.parameters |= {
             f"projector.{name}": parameter for name, parameter in vlm.projector.named_parameters()

@@ -19,18 +19,18 @@ def failure(exitcode: int, message: str = "", trace: str = "Trace", signal: str 
 
 WRONG = failure(1, "SystemExit: error: data/raw: no such file")
 LOST = failure(1, "RuntimeError: Connection closed by peer", "Traceback of the lost connection")
-KILLED = failure(-9, signal="SIGKILL")
+KILLED, STOPPED = failure(-9, signal="SIGKILL"), failure(-15, signal="SIGTERM")
 
 
 def test_a_killed_process_is_the_cause_of_the_others_failures() -> None:
-    line = launch.explain({0: LOST, 1: KILLED, 2: WRONG})
+    line = launch.explain({0: LOST, 1: KILLED, 2: WRONG, 3: STOPPED})
     assert line.startswith("error: process 1 was ended by SIGKILL, as by a system that is out of memory")
     assert "a training resumes from its last saved state" in line
     assert "\n" not in line
 
 
 def test_wrong_input_is_printed_once_without_a_traceback() -> None:
-    assert launch.explain({0: LOST, 1: WRONG, 2: WRONG}) == "error: data/raw: no such file"
+    assert launch.explain({0: STOPPED, 1: LOST, 2: WRONG, 3: WRONG}) == "error: data/raw: no such file"
 
 
 def test_an_unexpected_exception_keeps_its_traceback() -> None:
