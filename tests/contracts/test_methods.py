@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+import decoders
 from vltune.methods import checkpoint, interface
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.model.loading import load_decoder
@@ -23,6 +24,14 @@ RATES = {"learning_rate": 0.01, "projector_learning_rate": 0.01}
 SETTINGS = {name: interface.method(name).TINY for name in interface.names()}
 VARIANTS = [(name, {}) for name in interface.names()] + [("prefix", {"reparametrization": 6})]
 IDS = [name + "".join(f"-{key}" for key in extra) for name, extra in VARIANTS]
+
+
+@pytest.fixture(scope="session", params=decoders.CONFIGS)
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny random `decoder` of a family."""
+    folder = tmp_path_factory.mktemp(request.param)
+    decoders.write(folder / "decoder", request.param)
+    return folder
 
 
 def settings_of(name: str, extra: dict) -> interface.Method:
@@ -69,14 +78,14 @@ def two_steps(decoder: Decoder, names: list[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_every_trained_parameter_gets_a_gradient(tiny: Path, name: str, extra: dict) -> None:
-    decoder, names = attached(tiny, name, extra)
+def test_every_trained_parameter_gets_a_gradient(base: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(base, name, extra)
     assert two_steps(decoder, names) == set(names)
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_everything_else_stays_equal_to_the_bit(tiny: Path, name: str, extra: dict) -> None:
-    decoder, names = attached(tiny, name, extra)
+def test_everything_else_stays_equal_to_the_bit(base: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(base, name, extra)
     before = {key: value.clone() for key, value in decoder.state_dict().items()}
     two_steps(decoder, names)
     for key, parameter in decoder.named_parameters():
@@ -87,8 +96,8 @@ def test_everything_else_stays_equal_to_the_bit(tiny: Path, name: str, extra: di
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_eval_changes_nothing_and_repeats(tiny: Path, name: str, extra: dict) -> None:
-    decoder, _ = attached(tiny, name, extra)
+def test_eval_changes_nothing_and_repeats(base: Path, name: str, extra: dict) -> None:
+    decoder, _ = attached(base, name, extra)
     before = {key: value.clone() for key, value in decoder.state_dict().items()}
     assert decoder.eval() is decoder
     with torch.no_grad():
@@ -97,11 +106,18 @@ def test_eval_changes_nothing_and_repeats(tiny: Path, name: str, extra: dict) ->
 
 
 @pytest.mark.parametrize("name", interface.names())
-def test_starts_as_the_base_model_if_it_says_so(tiny: Path, name: str) -> None:
-    decoder, _ = attached(tiny, name, {})
+def test_starts_as_the_base_model_if_it_says_so(base: Path, name: str) -> None:
+    decoder, _ = attached(base, name, {})
     with torch.no_grad():
-        same = torch.equal(run(decoder, TOKENS), run(load_decoder(tiny / "decoder"), TOKENS))
+        same = torch.equal(run(decoder, TOKENS), run(load_decoder(base / "decoder"), TOKENS))
     assert same == interface.method(name).STARTS_AS_BASE
+
+
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_count_holds_for_every_family(base: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(base, name, extra)
+    trained = interface.trained_parameters(decoder, names).values()
+    assert settings_of(name, extra).count(decoder.config) == sum(parameter.numel() for parameter in trained)
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
@@ -132,8 +148,8 @@ LLAMA = {
 
 
 @pytest.mark.parametrize("change", [{}, {"rope_base": None, "gated": False, "rms": False, "bias": True},
-    {"bias": True}],
-                         ids=["llama", "gpt2", "llama with bias"])
+    {"bias": True}, {"qk_norm": True, "tied": False}],
+                         ids=["llama", "gpt2", "llama with bias", "qwen3"])
 def test_the_shape_alone_gives_the_number_of_parameters(change: dict) -> None:
     config = DecoderConfig(**LLAMA | change)
     with torch.device("meta"):
@@ -151,19 +167,20 @@ def captioner_of(decoder: Decoder) -> VisionLanguageModel:
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name: str, extra: dict) -> None:
-    decoder, names = attached(tiny, name, extra)
+def test_saved_and_loaded_it_computes_the_same(base: Path, tmp_path: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(base, name, extra)
     two_steps(decoder, names)
     vlm = captioner_of(decoder)
     with torch.no_grad():
         expected = run(decoder, TOKENS)
     names = settings_of(name, extra).fold(decoder, names)
     signature = {"tokens": 2, "width": 4}
-    base = checkpoint.base_of(tiny / "decoder", signature)
-    description = {"method": name, "attach": name, "settings": RATES | SETTINGS[name] | extra, "base": base}
+    base_signature = checkpoint.base_of(base / "decoder", signature)
+    description = {
+        "method": name, "attach": name, "settings": RATES | SETTINGS[name] | extra, "base": base_signature}
     tensors = checkpoint.tensors_of(vlm, names)
     checkpoint.write(tmp_path, tensors, description)
-    loaded = checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+    loaded = checkpoint.load(tmp_path, base / "decoder", base_signature, torch.float32)
     with torch.no_grad():
         assert torch.equal(run(loaded.decoder, TOKENS), expected)
     assert all(torch.equal(one, read_tensors(tmp_path / "model.safetensors")[key])
@@ -171,13 +188,13 @@ def test_saved_and_loaded_it_computes_the_same(tiny: Path, tmp_path: Path, name:
     missing = {key: one for key, one in tensors.items() if key != min(tensors)}
     checkpoint.write(tmp_path, missing, description)
     with pytest.raises(InputError, match=f"tensor {min(tensors)} is missing"):
-        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+        checkpoint.load(tmp_path, base / "decoder", base_signature, torch.float32)
     checkpoint.write(tmp_path, tensors | {"decoder.odd": torch.zeros(1)}, description)
     with pytest.raises(InputError, match=r"tensor decoder\.odd is left over"):
-        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
-    write_json(tmp_path / "checkpoint.json", description | {"base": base | {"decoder": "another"}})
+        checkpoint.load(tmp_path, base / "decoder", base_signature, torch.float32)
+    write_json(tmp_path / "checkpoint.json", description | {"base": base_signature | {"decoder": "another"}})
     with pytest.raises(InputError, match="made for another base: decoder was 'another'"):
-        checkpoint.load(tmp_path, tiny / "decoder", base, torch.float32)
+        checkpoint.load(tmp_path, base / "decoder", base_signature, torch.float32)
 
 
 @pytest.mark.parametrize("name", interface.names())
@@ -201,12 +218,12 @@ def test_section_of_params_yaml_is_exactly_its_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_the_seed_alone_gives_the_initial_weights(tiny: Path, name: str, extra: dict) -> None:
-    first, names = attached(tiny, name, extra, seed=7)
+def test_the_seed_alone_gives_the_initial_weights(base: Path, name: str, extra: dict) -> None:
+    first, names = attached(base, name, extra, seed=7)
     torch.manual_seed(123)
     torch.rand(5)
-    second, _ = attached(tiny, name, extra, seed=7)
-    other, _ = attached(tiny, name, extra, seed=8)
+    second, _ = attached(base, name, extra, seed=7)
+    other, _ = attached(base, name, extra, seed=8)
     tensors = [interface.trained_parameters(decoder, names) for decoder in (first, second, other)]
     assert all(torch.equal(tensors[0][key], tensors[1][key]) for key in names)
     if interface.method(name).RANDOM:
@@ -214,8 +231,8 @@ def test_the_seed_alone_gives_the_initial_weights(tiny: Path, name: str, extra: 
 
 
 @pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
-def test_cache_and_batches_change_no_token(tiny: Path, name: str, extra: dict) -> None:
-    decoder, names = attached(tiny, name, extra)
+def test_cache_and_batches_change_no_token(base: Path, name: str, extra: dict) -> None:
+    decoder, names = attached(base, name, extra)
     two_steps(decoder, names)
     x = decoder.prompt(decoder.embed(torch.tensor([[5, 9, 3], [8, 8, 1], [60, 2, 7]]), torch.float32))
     valid = torch.ones(x.shape[:2], dtype=torch.bool)

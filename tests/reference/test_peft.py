@@ -3,6 +3,7 @@ same tokens."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import peft
@@ -10,6 +11,7 @@ import pytest
 import torch
 import transformers
 
+import decoders
 import repository
 from vltune.commands import inference, merge
 from vltune.commands import peft as peft_command
@@ -105,6 +107,21 @@ def test_transformers_loads_a_merged_gpt2(tmp_path: Path) -> None:
     )
     second = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "written")
     assert torch.equal(theirs(second, inputs(101)), theirs(first, inputs(101)))
+
+
+def test_an_adapter_on_qwen3_is_exported_and_merged(tiny: Path, tmp_path: Path) -> None:
+    """With an output layer of its own, and normalised queries and keys behind the adapted linears."""
+    shutil.copytree(tiny, tmp_path / "bases")
+    decoders.write(tmp_path / "bases/decoder", "qwen3")
+    root = repository.make(tmp_path / "root", tmp_path / "bases")
+    vlm = inference.Base(root, "float32").vlm("lora", "caption", 0)
+    tokens = inputs(vlm.decoder.config.vocabulary)
+    base = base_model(root, tmp_path / "base")
+    before = theirs(base, tokens)
+    peft_command.export(tmp_path / "adapter", "lora", "caption", 0, root)
+    model = peft.PeftModel.from_pretrained(base, tmp_path / "adapter")
+    torch.testing.assert_close(theirs(model, tokens), ours(vlm, tokens), **TOLERANCE)
+    assert not torch.allclose(theirs(model, tokens), before, atol=0.1)
 
 
 EXPORTED = [name for name in interface.names() if interface.method(name).PEFT]

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from vltune.methods import interface
 from vltune.methods.interface import Method
-from vltune.model.families.llama import PARTS
+from vltune.model.families.llama import NAMES
 from vltune.pipeline.errors import InputError
 
 LINEARS = {
     theirs.rpartition(".")[2]: ours.rpartition(".")[2]
-    for theirs, ours in PARTS.items()
+    for theirs, ours in NAMES.parts.items()
     if theirs.endswith("_proj")
 }
 # Keys that do not change what the tensors mean; any other key must be off.
@@ -114,7 +114,7 @@ def linears_in(content: dict[str, Any], key: str, path: Path) -> list[str]:
 def peft_name(settings: Method, name: str) -> str:
     """Give PEFT's name of a trained parameter: blocks.3.attention.q.a is
     ...layers.3.self_attn.q_proj.lora_A.weight."""
-    parts = {ours: theirs for theirs, ours in PARTS.items()}
+    parts = {ours: theirs for theirs, ours in NAMES.parts.items()}
     site, _, last = name.rpartition(".")
     match = re.fullmatch(r"blocks\.(\d+)\.(.+)", site)
     theirs = settings.PEFT.tensors[last]

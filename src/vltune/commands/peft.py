@@ -111,7 +111,7 @@ def exportable(method: str, root: Path, source: Path) -> None:
     if not read_config(root / DECODER / "config.json").rms:
         raise InputError(
             f"{root / DECODER}: GPT-2 keeps q, k and v in one linear, for which PEFT's form of {method} is "
-            "another; only Llama-style decoders are supported here"
+            "another; only Llama- and Qwen3-style decoders are supported here"
         )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vltune.model.norm import Norm
 from vltune.model.operations import Attend, Rotate
 
 
@@ -103,17 +104,27 @@ def rotation(positions: Tensor, head_dim: int, base: float, dtype: torch.dtype) 
 class Attention(nn.Module):
     """Self-attention with the sites q, k, v, o (linears) and prefix (in front of keys and values).
 
-    Source: Vaswani et al. 2017, section 3.2; grouped keys and values: Ainslie et al. 2023 (GQA).
+    Source: Vaswani et al. 2017, section 3.2; grouped keys and values: Ainslie et al. 2023 (GQA); normalised
+    queries and keys: Henry et al. 2020, section 2.2, in the form of Qwen3 (Yang et al. 2025, section 2).
     """
 
-    def __init__(self, width: int, heads: int, kv_heads: int, head_dim: int, bias: bool) -> None:
-        """Make the four linears; weights are filled by the loader."""
+    def __init__(
+        self, width: int, heads: int, kv_heads: int, head_dim: int, bias: bool,
+        qk_epsilon: float | None = None,
+    ) -> None:
+        """Make the four linears; weights are filled by the loader.
+
+        Args: qk_epsilon, of the norms of queries and keys, if they are normalised.
+        """
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
         self.q = Linear(width, heads * head_dim, bias=bias)
         self.k = Linear(width, kv_heads * head_dim, bias=bias)
         self.v = Linear(width, kv_heads * head_dim, bias=bias)
         self.o = Linear(heads * head_dim, width, bias=bias)
+        normalised = qk_epsilon is not None
+        self.q_norm = Norm(head_dim, qk_epsilon, rms=True) if normalised else None
+        self.k_norm = Norm(head_dim, qk_epsilon, rms=True) if normalised else None
         self.prefix: nn.Module = NoPrefix()
 
     def forward(
@@ -129,6 +140,8 @@ class Attention(nn.Module):
         q = self.q(x).view(b, t, self.heads, self.head_dim).transpose(1, 2)  # [b, h, t, e]
         k = self.k(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)  # [b, g, t, e]
         v = self.v(x).view(b, t, self.kv_heads, self.head_dim).transpose(1, 2)
+        if self.q_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
             q, k = Rotate.apply(q, *rope), Rotate.apply(k, *rope)
         if cache is None or not cache.length:

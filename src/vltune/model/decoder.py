@@ -1,4 +1,4 @@
-"""The language model: Llama-style and GPT-2-style blocks behind one class.
+"""The language model: Llama-style, Qwen3-style and GPT-2-style blocks behind one class.
 
 A block is   x = x + after_attention(attention(norm(x)));   x = x + after_mlp(mlp(norm(x)))
 and offers the sites where a method may put its modules:
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from vltune.model.attention import Attention, Cache, Linear, rotation
-from vltune.model.operations import RmsNorm
+from vltune.model.norm import Norm
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class DecoderConfig:
     gated: bool  # SwiGLU (Llama) or GELU (GPT-2)
     rms: bool  # RMSNorm (Llama) or LayerNorm (GPT-2)
     bias: bool
+    qk_norm: bool = False  # RMSNorm of the queries and keys of each head, as in Qwen3
+    tied: bool = True  # the output layer is the embedding table
 
     @property
     def linears(self) -> dict[str, tuple[int, int]]:
@@ -55,36 +57,13 @@ class DecoderConfig:
 
     @property
     def parameters(self) -> int:
-        """The number of a decoder's parameters; the output layer is tied and counts once."""
+        """The number of a decoder's parameters; an output layer that is tied counts once."""
         norm = self.width * (1 if self.rms else 2)
-        layer = 2 * norm + sum(
+        layer = 2 * norm + 2 * self.qk_norm * self.head_dim + sum(
             inputs * outputs + self.bias * outputs for inputs, outputs in self.linears.values()
         )
-        table = (self.vocabulary + (0 if self.rope_base else self.positions)) * self.width
-        return table + self.layers * layer + norm
-
-
-class Norm(nn.Module):
-    """RMSNorm, or LayerNorm with bias; computes in float32 inside.
-
-    Source: Zhang and Sennrich 2019, equation 4; Ba et al. 2016.
-    """
-
-    def __init__(self, width: int, epsilon: float, rms: bool) -> None:
-        """Start as the identity scale."""
-        super().__init__()
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = None if rms else nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last dimension of [..., d]."""
-        weight = self.weight.to(x.dtype)
-        if self.bias is None and x.device.type == "cpu":
-            return RmsNorm.apply(x, weight, self.epsilon)
-        if self.bias is None:
-            return F.rms_norm(x, weight.shape, weight, self.epsilon)  # a kernel of its own on a GPU
-        return F.layer_norm(x, weight.shape, weight, self.bias.to(x.dtype), self.epsilon)
+        rows = self.vocabulary * (1 if self.tied else 2) + (0 if self.rope_base else self.positions)
+        return rows * self.width + self.layers * layer + norm
 
 
 class Mlp(nn.Module):
@@ -114,7 +93,9 @@ class Block(nn.Module):
         """Build an empty block."""
         super().__init__()
         self.attention_norm = Norm(config.width, config.norm_epsilon, config.rms)
-        self.attention = Attention(config.width, config.heads, config.kv_heads, config.head_dim, config.bias)
+        self.attention = Attention(
+            config.width, config.heads, config.kv_heads, config.head_dim, config.bias,
+            config.norm_epsilon if config.qk_norm else None)
         self.after_attention: nn.Module = nn.Identity()
         self.mlp_norm = Norm(config.width, config.norm_epsilon, config.rms)
         self.mlp = Mlp(config.width, config.mlp_width, config.gated, config.bias)
@@ -154,7 +135,7 @@ class LooksAtImages(Protocol):
 
 
 class Decoder(nn.Module):
-    """A causal language model from embeddings to hidden states; `logits` is the tied output layer."""
+    """A causal language model from embeddings to hidden states; `logits` is the output layer."""
 
     def __init__(self, config: DecoderConfig) -> None:
         """Build an empty decoder; `model.loading` fills it."""
@@ -166,6 +147,7 @@ class Decoder(nn.Module):
         self.position = None if config.rope_base else nn.Embedding(config.positions, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = Norm(config.width, config.norm_epsilon, config.rms)
+        self.output = None if config.tied else Linear(config.width, config.vocabulary, bias=False)
         self.fusion: LooksAtImages | None = None  # no module of the decoder: it belongs to the projector
 
     def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
@@ -202,5 +184,7 @@ class Decoder(nn.Module):
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Score the vocabulary: [..., d] to [..., vocabulary], with the embedding table as weights."""
+        """Score the vocabulary: [..., d] to [..., vocabulary]; tied weights are the embedding table."""
+        if self.output is not None:
+            return self.output(hidden)
         return F.linear(hidden, self.embedding.weight.to(hidden.dtype))

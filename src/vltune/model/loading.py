@@ -1,9 +1,9 @@
-"""A folder in Hugging Face's layout (config.json, model.safetensors) -> a Decoder, and back.
+"""A folder in Hugging Face's layout (config.json, weights in safetensors) -> a Decoder, and back.
 
 A family of decoders is the file of its `model_type` in `families/`, with four names: `config(content)` reads
 the sizes from a config.json, `COMPUTED` lists the keys that would change the mathematics (`outer.inner` for a
 key within an object) with the values that are computed, the default first, and `from_hugging_face(tensors)`
-and `to_hugging_face(tensors)` rename tensors by one table.
+and `to_hugging_face(tensors)` rename tensors by a table (`names.Names`).
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ def open_config(path: Path) -> tuple[ModuleType, DecoderConfig]:
     family = importlib.import_module(f"{__package__}.families.{name}")
     for key, values in family.COMPUTED.items():
         value = _value_at(content, key, values[0])
+        if isinstance(value, list) and value == value[:1] * len(value):  # the same for every layer
+            value = value[0] if value else values[0]
         if value not in values:
             raise InputError(
                 f"{path}: {key} is {value!r}, which this decoder does not compute; expected "
@@ -83,6 +85,8 @@ def load_decoder(folder: Path) -> Decoder:
     family, config = open_config(folder / "config.json")
     weights = folder / "model.safetensors"
     tensors = family.from_hugging_face(read_tensors(weights))
+    if config.tied:
+        tensors.pop("output.weight", None)  # some files repeat the table
     with torch.device("meta"):
         decoder = Decoder(config)
     fill(decoder, tensors, weights)

@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import whole
+from vltune.pipeline.files import read_json, whole
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -33,6 +35,28 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from None
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise InputError(f"{path}: expected tensors by their names, found {type(tensors).__name__}")
+    return tensors
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read the weights of a folder in Hugging Face's layout: model.safetensors, or its shards by their index.
+
+    Raises:
+        InputError: there is neither, or a file or a tensor of the index is missing; names it.
+    """
+    single, index = folder / WEIGHTS, folder / INDEX
+    if single.is_file() or not index.is_file():
+        return read_tensors(single)
+    content = read_json(index)
+    shards = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(shards, dict) or not all(Path(str(name)).name == name for name in shards.values()):
+        raise InputError(f"{index}: expected an object 'weight_map' with the file name of each tensor")
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(set(shards.values())):
+        tensors |= read_tensors(folder / name)
+    missing = sorted(set(shards) - set(tensors))
+    if missing:
+        raise InputError(f"{index}: tensor {missing[0]} is not in {shards[missing[0]]}")
     return tensors
 
 

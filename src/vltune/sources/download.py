@@ -105,7 +105,7 @@ def extract(wheel: Path, path: str, folder: Path) -> Path:
     return target
 
 
-PATTERNS = ["config.json", "model.safetensors", "tokenizer.json"]
+PATTERNS = ["config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json"]
 
 
 def fetch_snapshot(repository: str, revision: str, cache: Path) -> Path:

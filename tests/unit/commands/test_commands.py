@@ -380,5 +380,5 @@ def test_a_decoder_of_gpt2_cannot_be_exported(tmp_path: Path) -> None:
             "layer_norm_epsilon": 1e-5,
         },
     )
-    with pytest.raises(InputError, match="only Llama-style decoders are supported here"):
+    with pytest.raises(InputError, match="only Llama- and Qwen3-style decoders are supported"):
         peft.exportable("lora", tmp_path, tmp_path)

@@ -18,6 +18,9 @@ import gguf
 import huggingface_hub
 import numpy as np
 import pytest
+import timm
+import torch
+from safetensors.torch import load_file, save_file
 
 from datasets import RULES
 from vltune.model.loading import load_decoder
@@ -283,6 +286,78 @@ def test_bases_from_folders(tiny: Path, tmp_path: Path) -> None:
     fetch_decoder(str(tiny / "decoder"), tmp_path / "decoder", tmp_path)
     assert (tmp_path / "encoder/model.safetensors").is_file()
     assert load_decoder(tmp_path / "decoder").config.width == 32
+
+
+def test_an_encoder_from_a_file_of_timm(tmp_path: Path) -> None:
+    """As timm's hub keeps it: the architecture without its tag, and the preprocessing of the weights."""
+    torch.manual_seed(0)
+    vit = timm.create_model("vit_tiny_patch16_224", depth=1, num_classes=7)  # with a classifier
+    (tmp_path / "hub").mkdir()
+    save_file(vit.state_dict(), tmp_path / "hub/model.safetensors")
+    (tmp_path / "hub/config.json").write_text(json.dumps({
+        "architecture": "vit_tiny_patch16_224", "num_classes": 7, "model_args": {"depth": 1},
+        "pretrained_cfg": {"tag": "mine", "mean": [0.1, 0.2, 0.3], "interpolation": "bilinear"}}))
+    fetch_encoder(str(tmp_path / "hub"), tmp_path / "encoder", tmp_path)
+    written = load_file(tmp_path / "encoder/model.safetensors")
+    assert set(written) == {name for name in vit.state_dict() if not name.startswith("head.")}
+    assert all(torch.equal(tensor, vit.state_dict()[name]) for name, tensor in written.items())
+    config = json.loads((tmp_path / "encoder/config.json").read_text())
+    assert config["pretrained_cfg"] == {
+        "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5], "interpolation": "bilinear", "crop_pct": 0.9}
+    assert config["arguments"] == {"depth": 1}
+
+
+def test_an_encoder_from_a_file_of_weights(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    vit = timm.create_model("vit_tiny_patch16_224", num_classes=0)
+    torch.save({"model": vit.state_dict()}, file)
+    said = fetch_encoder(f"timm:vit_tiny_patch16_224={file}", tmp_path / "encoder", tmp_path)
+    assert said["file"] == "weights.pth"
+    written = load_file(tmp_path / "encoder/model.safetensors")
+    assert all(torch.equal(tensor, vit.state_dict()[name]) for name, tensor in written.items())
+    torch.save({"model": {name: x for name, x in vit.state_dict().items() if name != "norm.bias"}}, file)
+    with pytest.raises(InputError, match=r"weights\.pth: does not fit vit_tiny(.|\n)*norm\.bias"):
+        fetch_encoder(f"timm:vit_tiny_patch16_224={file}", tmp_path / "cut", tmp_path)
+    with pytest.raises(InputError, match=r"there is no file /none\.pth"):
+        fetch_encoder("timm:vit_tiny_patch16_224=/none.pth", tmp_path / "none", tmp_path)
+
+
+def sharded(tiny: Path, folder: Path) -> dict[str, str]:
+    """Write the tiny decoder in two shards with an index; give the index."""
+    shutil.copytree(tiny / "decoder", folder)
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(tensors)
+    shards = {"model-00001-of-00002.safetensors": names[::2], "model-00002-of-00002.safetensors": names[1::2]}
+    for file, part in shards.items():
+        save_file({name: tensors[name] for name in part}, folder / file)
+    index = {name: file for file, part in shards.items() for name in part}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    return index
+
+
+def test_shards_are_joined(tiny: Path, tmp_path: Path) -> None:
+    sharded(tiny, tmp_path / "shards")
+    fetch_decoder(str(tmp_path / "shards"), tmp_path / "decoder", tmp_path)
+    ours, theirs = load_decoder(tmp_path / "decoder"), load_decoder(tiny / "decoder")
+    for name, tensor in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], tensor), name
+
+
+def test_shards_that_lack_something_are_named(tiny: Path, tmp_path: Path) -> None:
+    index = sharded(tiny, tmp_path / "shards")
+    path = tmp_path / "shards/model.safetensors.index.json"
+    more = {"model.more.weight": "model-00001-of-00002.safetensors"}
+    path.write_text(json.dumps({"weight_map": index | more}))
+    with pytest.raises(InputError, match=r"tensor model\.more\.weight is not in model-00001-of-00002"):
+        fetch_decoder(str(tmp_path / "shards"), tmp_path / "decoder", tmp_path)
+    path.write_text(json.dumps({"weight_map": index | {"a": "../outside.safetensors"}}))
+    with pytest.raises(InputError, match="expected an object 'weight_map' with the file name of each tensor"):
+        fetch_decoder(str(tmp_path / "shards"), tmp_path / "decoder", tmp_path)
+    path.write_text(json.dumps({"weight_map": index}))
+    (tmp_path / "shards/model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(InputError, match=r"model-00002-of-00002\.safetensors: no such file"):
+        fetch_decoder(str(tmp_path / "shards"), tmp_path / "decoder", tmp_path)
 
 
 @pytest.mark.parametrize(("get_it", "choice", "message"), [

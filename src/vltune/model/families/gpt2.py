@@ -14,23 +14,27 @@ import torch
 from torch import Tensor
 
 from vltune.model.decoder import DecoderConfig
+from vltune.model.names import Names
 
-# The one table of names, read in both directions: transformers' part of a layer, and the decoder's. c_attn
-# holds q, k and v.
-PARTS = {
-    "attn.c_proj": "attention.o", "mlp.c_fc": "mlp.up", "mlp.c_proj": "mlp.down", "ln_1": "attention_norm",
-    "ln_2": "mlp_norm",
-}
+# c_attn, which holds q, k and v, is in no table of names.
+NAMES = Names(
+    "transformer.h",
+    {
+        "attn.c_proj": "attention.o", "mlp.c_fc": "mlp.up", "mlp.c_proj": "mlp.down",
+        "ln_1": "attention_norm", "ln_2": "mlp_norm",
+    },
+    {
+        "transformer.wte.weight": "embedding.weight", "transformer.wpe.weight": "position.weight",
+        "transformer.ln_f.weight": "norm.weight", "transformer.ln_f.bias": "norm.bias",
+        "lm_head.weight": "output.weight",
+    },
+)
 FUSED, SITES = "attn.c_attn", ("attention.q", "attention.k", "attention.v")
-TOP = {
-    "wte.weight": "embedding.weight", "wpe.weight": "position.weight", "ln_f.weight": "norm.weight",
-    "ln_f.bias": "norm.bias",
-}
 # Keys of config.json that would change the mathematics, with the values that this decoder computes.
 COMPUTED = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"), "scale_attn_weights": (True,),
     "scale_attn_by_inverse_layer_idx": (False,), "add_cross_attention": (False,),
-    "tie_word_embeddings": (True,), "quantization_config": (None,),
+    "quantization_config": (None,),
 }
 
 
@@ -41,6 +45,7 @@ def config(c: dict[str, Any]) -> DecoderConfig:
         kv_heads=c["n_head"], head_dim=c["n_embd"] // c["n_head"],
         mlp_width=c.get("n_inner") or 4 * c["n_embd"], norm_epsilon=c["layer_norm_epsilon"],
         positions=c["n_positions"], rope_base=None, gated=False, rms=False, bias=True,
+        tied=c.get("tie_word_embeddings", True),
     )
 
 
@@ -48,40 +53,35 @@ def from_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename tensors from transformers' names to the decoder's;
     a name that is not known stays, to be reported."""
     renamed = {}
-    for full_name, tensor in tensors.items():
-        name = full_name.removeprefix("transformer.")
-        if name == "lm_head.weight" or re.fullmatch(r"h\.\d+\.attn\.(bias|masked_bias)", name):
-            continue  # tied, and the causal mask's buffers
-        match = re.fullmatch(r"h\.(\d+)\.(.+)\.(weight|bias)", name)
-        if match is None:
-            renamed[TOP.get(name, name)] = tensor
-            continue
-        value = tensor.t() if tensor.ndim == 2 else tensor  # Conv1D keeps [in, out]
-        if match[2] == FUSED:
+    for bare, tensor in tensors.items():
+        name = bare if bare.startswith(("transformer.", "lm_head.")) else f"transformer.{bare}"
+        if re.fullmatch(r"transformer\.h\.\d+\.attn\.(bias|masked_bias)", name):
+            continue  # the causal mask's buffers
+        match = re.fullmatch(r"transformer\.h\.(\d+)\.(.+)\.(weight|bias)", name)
+        value = _turned(tensor) if match else tensor
+        if match and match[2] == FUSED:
             for site, part in zip(SITES, value.chunk(3), strict=True):
                 renamed[f"blocks.{match[1]}.{site}.{match[3]}"] = part.contiguous()
         else:
-            renamed[f"blocks.{match[1]}.{PARTS.get(match[2], match[2])}.{match[3]}"] = value.contiguous()
+            renamed[NAMES.ours(name)] = value
     return renamed
 
 
 def to_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename a decoder's tensors to transformers' names; the inverse of `from_hugging_face`."""
-    parts = {ours: theirs for theirs, ours in PARTS.items()}
-    top = {ours: theirs for theirs, ours in TOP.items()}
     renamed = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"blocks\.(\d+)\.(.+)\.(weight|bias)", name)
         if match is None:
-            renamed[f"transformer.{top[name]}"] = tensor
-            continue
-        layer, part, last = match.groups()
-        if part == SITES[0]:
-            fused = torch.cat([tensors[f"blocks.{layer}.{site}.{last}"] for site in SITES])
-            renamed[f"transformer.h.{layer}.{FUSED}.{last}"] = (
-                fused.t() if fused.ndim == 2 else fused
-            ).contiguous()
-        elif part not in SITES:
-            value = tensor.t() if tensor.ndim == 2 else tensor  # Conv1D keeps [in, out]
-            renamed[f"transformer.h.{layer}.{parts[part]}.{last}"] = value.contiguous()
+            renamed[NAMES.theirs(name)] = tensor
+        elif match[2] not in SITES:
+            renamed[NAMES.theirs(name)] = _turned(tensor)
+        elif match[2] == SITES[0]:
+            fused = torch.cat([tensors[f"blocks.{match[1]}.{site}.{match[3]}"] for site in SITES])
+            renamed[f"{NAMES.layers}.{match[1]}.{FUSED}.{match[3]}"] = _turned(fused)
     return renamed
+
+
+def _turned(tensor: Tensor) -> Tensor:
+    """Turn the weight of a layer's linear, [in, out] in transformers' Conv1D, and here [out, in]."""
+    return (tensor.t() if tensor.ndim == 2 else tensor).contiguous()

@@ -5,25 +5,31 @@ Source: Touvron et al. 2023, LLaMA, section 2.2; names and keys of transformers'
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from torch import Tensor
 
 from vltune.model.decoder import DecoderConfig
+from vltune.model.names import Names
 
-# The one table of names, read in both directions: transformers' part of a layer, and the decoder's.
-PARTS = {
-    "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k", "self_attn.v_proj": "attention.v",
-    "self_attn.o_proj": "attention.o", "mlp.gate_proj": "mlp.gate", "mlp.up_proj": "mlp.up",
-    "mlp.down_proj": "mlp.down", "input_layernorm": "attention_norm", "post_attention_layernorm": "mlp_norm",
-}
-TOP = {"model.embed_tokens.weight": "embedding.weight", "model.norm.weight": "norm.weight"}
+NAMES = Names(
+    "model.layers",
+    {
+        "self_attn.q_proj": "attention.q", "self_attn.k_proj": "attention.k",
+        "self_attn.v_proj": "attention.v", "self_attn.o_proj": "attention.o", "mlp.gate_proj": "mlp.gate",
+        "mlp.up_proj": "mlp.up", "mlp.down_proj": "mlp.down", "input_layernorm": "attention_norm",
+        "post_attention_layernorm": "mlp_norm",
+    },
+    {
+        "model.embed_tokens.weight": "embedding.weight", "model.norm.weight": "norm.weight",
+        "lm_head.weight": "output.weight",
+    },
+)
 # Keys of config.json that would change the mathematics, with the values that this decoder computes.
 COMPUTED = {
     "hidden_act": ("silu",), "attention_bias": (False,), "mlp_bias": (False,), "rope_scaling": (None,),
     "rope_parameters.rope_type": ("default",), "sliding_window": (None,), "partial_rotary_factor": (1.0,),
-    "tie_word_embeddings": (True,), "quantization_config": (None,),
+    "quantization_config": (None,),
 }
 
 
@@ -36,29 +42,16 @@ def config(c: dict[str, Any]) -> DecoderConfig:
         mlp_width=c["intermediate_size"], norm_epsilon=c["rms_norm_eps"],
         positions=c["max_position_embeddings"],
         rope_base=float(c.get("rope_theta") or c["rope_parameters"]["rope_theta"]), gated=True, rms=True,
-        bias=False,
+        bias=False, tied=c.get("tie_word_embeddings", False),
     )
 
 
 def from_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename tensors from transformers' names to the decoder's;
     a name that is not known stays, to be reported."""
-    renamed = {}
-    for name, tensor in tensors.items():
-        match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
-        if match and match[2] in PARTS:
-            renamed[f"blocks.{match[1]}.{PARTS[match[2]]}.{match[3]}"] = tensor
-        elif name != "lm_head.weight":  # tied to the embeddings
-            renamed[TOP.get(name, name)] = tensor
-    return renamed
+    return {NAMES.ours(name): tensor for name, tensor in tensors.items()}
 
 
 def to_hugging_face(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename a decoder's tensors to transformers' names; the inverse of `from_hugging_face`."""
-    parts = {ours: theirs for theirs, ours in PARTS.items()}
-    top = {ours: theirs for theirs, ours in TOP.items()}
-    renamed = {}
-    for name, tensor in tensors.items():
-        match = re.fullmatch(r"blocks\.(\d+)\.(.+)\.weight", name)
-        renamed[f"model.layers.{match[1]}.{parts[match[2]]}.weight" if match else top[name]] = tensor
-    return renamed
+    return {NAMES.theirs(name): tensor for name, tensor in tensors.items()}
