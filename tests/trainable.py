@@ -21,7 +21,7 @@ from vltune.training.train import Train
 SIGNATURE = {"tokens": 4, "width": 32, "precision": "float32"}
 TRAIN = Train(
     steps=4, batch_size=3, texts_per_image=2, weight_decay=0.01, warmup_share=0.2, clip_norm=1.0,
-    evaluations=2, checkpoint_seconds=0.0, accumulate=1,
+    evaluations=2, patience=0, checkpoint_seconds=0.0, accumulate=1,
     compile="auto", activation_checkpointing=False, precision="float32",
 )
 ALIGN = Align(

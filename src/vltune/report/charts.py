@@ -39,7 +39,7 @@ def losses(path: Path, curves: pd.DataFrame) -> None:
     with figure(path, by_task(curves), 7.0, 4.2) as drawn:
         for axes, _, table in drawn:
             panels.losses(axes, table, colours(curves), marks(curves))
-            legend(axes, "line: training, moving mean\npoints: validation")
+            legend(axes, "line: training, moving mean\npoints: validation, ring: kept")
 
 
 def tuning(path: Path, expected: pd.DataFrame) -> None:

@@ -106,7 +106,8 @@ def cost(axes: Axes, metric: str, table: pd.DataFrame, column: str, label: str, 
 
 
 def losses(axes: Axes, table: pd.DataFrame, shades: dict[str, str], shapes: dict[str, str]) -> None:
-    """Draw every run's training loss as a line and its validation losses as points."""
+    """Draw every run's training loss as a line, which ends where the training stopped, and its validation
+    losses as points, with a ring around the step that was kept if there are several."""
     seeds = sorted(table["seed"].unique().tolist())
     for (method, seed), run in table.groupby(["method", "seed"], sort=False):
         name = method if len(seeds) == 1 else f"{method}, seed {seed}"
@@ -115,6 +116,10 @@ def losses(axes: Axes, table: pd.DataFrame, shades: dict[str, str], shapes: dict
                   linestyle=DASHES[seeds.index(seed) % len(DASHES)])
         axes.plot(points["step"], points["val_loss"].astype(float), color=shades[method], linestyle="",
                   marker=shapes[method], markersize=8, markeredgecolor="white")
+        if len(points) > 1:
+            kept = points.loc[[points["val_loss"].astype(float).idxmin()]]  # the first, as in training
+            axes.plot(kept["step"], kept["val_loss"].astype(float), color=shades[method], linestyle="",
+                      marker="o", markersize=14, markerfacecolor="none", gid=f"kept {name}")
         shown = [(line.iloc[::max(1, len(line) // POINTS)], "loss", "training"),
                  (points, "val_loss", "validation")]
         for rows, column, split in shown:

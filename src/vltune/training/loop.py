@@ -24,8 +24,10 @@ from vltune.pipeline.errors import Diverged, InputError
 from vltune.pipeline.randomness import derive
 from vltune.training import audit
 from vltune.training import optimizer as adamw
+from vltune.training.early_stopping import say_stopped, stalled
+from vltune.training.forecast import STEPS, announce
 from vltune.training.prefetch import Part, Step, ahead, prepare
-from vltune.training.resources import Meter
+from vltune.training.resources import Meter, peak_memory_bytes
 from vltune.training.resume import ResumeState
 
 VALIDATED = 32  # images of a validation that are computed together
@@ -44,6 +46,7 @@ class Schedule:
     warmup_share: float
     clip_norm: float
     evaluations: int
+    patience: int
     checkpoint_seconds: float
     accumulate: int
     seed: int
@@ -102,7 +105,8 @@ class Trainer:
         self, examples: list[Example], features: Features, val: list[Example], val_features: Features,
         resume_state: ResumeState, write_curve: Callable[[list[dict[str, Any]]], None], name: str,
     ) -> Meter:
-        """Train to the end, from the last kept state if there is one; leave the best tensors in the model.
+        """Train to the last step, or to where patience ends it; leave the best tensors in the model. If there
+        is a kept state, go on from it.
 
         Raises:
             Diverged: the loss is no longer a number.
@@ -118,6 +122,8 @@ class Trainer:
         bar = tqdm(ahead(batches, prepared), name, s.steps, initial=self.state.step, mininterval=2,
                    unit="step", disable=workers.rank() > 0)
         for step in bar:
+            if stalled(self.state.curve, self.state.best_step, s.patience):
+                break
             with meter.step(step.texts, self.device):
                 loss = self._step(step)
             self.state.step += 1
@@ -125,15 +131,26 @@ class Trainer:
             if self.state.step in measured:
                 row["val_loss"] = round(self._select(val, val_features), 6)
             self.state.curve.append(row)
+            if len(meter.step_s) == STEPS and workers.rank() == 0:
+                self._announce(name, meter, sum(n > self.state.step for n in measured), val, val_features)
             self.state.seconds, self.state.texts = meter.seconds, meter.texts
             bar.set_postfix(loss=f"{loss:.3f}", captions_s=f"{meter.texts_per_second:.1f}", refresh=False)
             if meter.seconds - kept_at >= s.checkpoint_seconds:
                 self._keep(resume_state)
                 write_curve(self.state.curve)
                 kept_at = meter.seconds
+        bar.close()
+        if self.state.step < s.steps and workers.rank() == 0:
+            say_stopped(name, self.state.step, s.steps, s.patience, self.state.best_step)
         write_curve(self.state.curve)
         self._put(self.best)
         return meter
+
+    def _announce(self, name: str, meter: Meter, evaluations: int, val: list[Example], f: Features) -> None:
+        best = 0 if self.best else sum(parameter.nbytes for parameter in self.parameters.values())  # a copy
+        parts = max(1.0, len(val) / VALIDATED / workers.count())
+        announce(name, meter.step_s, self.schedule.steps - self.state.step, evaluations, parts,
+                 partial(self._validate, val[:VALIDATED], f), lambda: best + peak_memory_bytes(self.device))
 
     def _step(self, step: Step) -> float:
         process = f" in process {workers.rank()}" if workers.rank() else ""
@@ -176,18 +193,18 @@ class Trainer:
         return F.cross_entropy(logits.float(), b.labels, reduction="sum")
 
     @torch.no_grad()
-    def _select(self, val: list[Example], features: Features) -> float:
-        """Measure the loss on val (one text an image), in nats
-        a token, and keep the tensors if it is the best."""
+    def _validate(self, examples: list[Example], features: Features) -> tuple[float, int]:
+        """Sum up the cross-entropies of one text of each image, and count their tokens."""
         self.vlm.eval()
-        total, tokens = 0.0, 0
+        picked = [Example(example.image_id, example.texts[:1]) for example in examples]
+        part = Part.of(picked, features, self.vlm.image_tokens)
+        return self._loss(self.vlm, part).item(), len(part.batch.labels)
+
+    def _select(self, val: list[Example], features: Features) -> float:
+        """Measure the loss on val, in nats a token, and keep the tensors if it is the best."""
         own = workers.share(val, VALIDATED)
-        for start in range(0, len(own), VALIDATED):
-            batch = own[start:start + VALIDATED]
-            picked = [Example(example.image_id, example.texts[:1]) for example in batch]
-            part = Part.of(picked, features, self.vlm.image_tokens)
-            total += self._loss(self.vlm, part).item()
-            tokens += len(part.batch.labels)
+        sums = [self._validate(own[i:i + VALIDATED], features) for i in range(0, len(own), VALIDATED)]
+        total, tokens = sum(loss for loss, _ in sums), sum(count for _, count in sums)
         total, tokens = workers.total([total, tokens])
         loss = total / tokens
         if loss < self.state.best_loss or not self.best:

@@ -43,6 +43,7 @@ class Train(Section):
     warmup_share: float = Field(ge=0, le=1)
     clip_norm: float = Field(gt=0)
     evaluations: int = Field(ge=1)
+    patience: int = Field(ge=0)
     checkpoint_seconds: float = Field(ge=0)
     accumulate: int = Field(ge=1)
     compile: Literal["auto", "on", "off"]
@@ -148,7 +149,8 @@ def train(
         )
     description = {
         "method": method, "attach": method, "task": task, "seed": seed, "step": reached.best_step,
-        "val_loss": round(reached.best_loss, 6), "settings": settings.model_dump(), "params": params,
+        "last_step": reached.step, "val_loss": round(reached.best_loss, 6),
+        "settings": settings.model_dump(), "params": params,
         "base": base, "precision": str(dtype).removeprefix("torch."), "trained_parameters": count,
         "trained_share": count / of_decoder,
         "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()),

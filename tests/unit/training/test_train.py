@@ -20,6 +20,7 @@ from vltune.pipeline.files import write_json
 from vltune.pipeline.params import check
 from vltune.training import acceleration
 from vltune.training.acceleration import accelerate
+from vltune.training.forecast import forecast
 from vltune.training.loop import Schedule, Trainer
 from vltune.training.optimizer import factor
 from vltune.training.resume import ResumeState
@@ -31,7 +32,8 @@ LORA = FAST | {"rank": 2, "alpha": 4.0, "dropout": 0.1, "targets": ["q", "v"]}
 def schedule(**change: float) -> Schedule:
     given = {
         "steps": 6, "batch_size": 3, "texts_per_image": 2, "weight_decay": 0.01, "warmup_share": 0.2,
-        "clip_norm": 1.0, "evaluations": 2, "checkpoint_seconds": 0.0, "accumulate": 1, "seed": 0,
+        "clip_norm": 1.0, "evaluations": 2, "patience": 0, "checkpoint_seconds": 0.0, "accumulate": 1,
+        "seed": 0,
     } | FAST
     return Schedule(**given | change)
 
@@ -107,6 +109,66 @@ def test_the_learning_rate_matters(tiny: Path, parts, tmp_path: Path, monkeypatc
         )
     assert losses[0][0] == losses[1][0]
     assert losses[0][2:] != losses[1][2:]
+
+
+def copies(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in trainer.parameters.items()}
+
+
+def test_it_stops_when_the_loss_on_val_no_longer_falls(
+    tiny: Path, parts, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The losses on val are given: the third is the lowest, and two later ones are not lower."""
+    curves: dict[str, list[dict]] = {}
+    given = [5.0, 4.0, 3.0, 3.0, 3.5, 1.0]
+    for folder, patience, stop_at, last in (("a", 2, None, 10), ("b", 2, 10, 10), ("c", 0, None, 12)):
+        trainer, _ = build(tiny, schedule(steps=12, evaluations=6, patience=patience))
+        tensors: dict[int, dict] = {}
+
+        def validate(running: Trainer, *_: object, tensors: dict = tensors) -> tuple[float, int]:
+            tensors[running.state.step] = copies(running)
+            return 7 * given[running.state.step // 2 - 1], 7
+
+        (tmp_path / folder).mkdir()
+        monkeypatch.setattr(Trainer, "_validate", validate)
+        if stop_at:
+            with pytest.raises(Stop):
+                train(trainer, parts, tmp_path / folder, monkeypatch, stop_at)
+            trainer, _ = build(tiny, schedule(steps=12, evaluations=6, patience=patience))
+        curves[folder] = train(trainer, parts, tmp_path / folder, monkeypatch)
+        assert [row["step"] for row in curves[folder]] == list(range(1, last + 1))
+        assert trainer.state.best_step == (6 if patience else 12)
+        message = "stopped at step 10 of 12, as 2 validations have not lowered the loss; step 6 is kept"
+        assert (message in capsys.readouterr().err) == bool(patience)
+        kept = tensors[trainer.state.best_step]
+        assert all(torch.equal(kept[name], tensor) for name, tensor in copies(trainer).items())
+    assert curves["a"] == curves["b"] == curves["c"][:10], "the schedule is that of the planned steps"
+
+
+def test_a_long_training_says_what_it_takes() -> None:
+    text = forecast([9.0, 2.0, 2.0, 2.1, 1.9], 395, 4.0, 10, 2_600_000_000)
+    assert text == "about 14 minutes and 2.6 GB of memory: 395 more steps of 2 s, 10 validations of 4 s"
+    assert forecast([9.0, 2.0], 7200, 0.0, 0, 10**9).startswith("about 4.0 hours and 1.0 GB")
+    assert forecast([9.0, 0.1, 0.1], 100, 1.0, 2, 10**9) is None
+
+
+def test_it_is_said_in_time_and_changes_no_bit(
+    tiny: Path, parts, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curves, tensors = [], []
+    for folder, long in (("silent", 1e9), ("told", 0.0)):
+        monkeypatch.setattr("vltune.training.forecast.LONG", long)
+        (tmp_path / folder).mkdir()
+        trainer, _ = build(tiny, schedule(steps=8))
+        curves.append(train(trainer, parts, tmp_path / folder, monkeypatch))
+        tensors.append(copies(trainer))
+    said = [line for line in capsys.readouterr().err.splitlines() if "more steps" in line]
+    assert len(said) == 1
+    assert "test: about 1 minutes and " in said[0]
+    assert "3 more steps of" in said[0]
+    assert "1 validations of" in said[0]
+    assert curves[0] == curves[1]
+    assert all(torch.equal(tensors[0][name], tensor) for name, tensor in tensors[1].items())
 
 
 def test_copies_are_refused(tiny: Path) -> None:
