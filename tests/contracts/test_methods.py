@@ -105,6 +105,23 @@ def test_eval_changes_nothing_and_repeats(base: Path, name: str, extra: dict) ->
     assert all(torch.equal(before[key], value) for key, value in decoder.state_dict().items())
 
 
+@pytest.mark.parametrize(("name", "extra"), VARIANTS, ids=IDS)
+def test_dropout_acts_in_training_alone(tiny: Path, name: str, extra: dict) -> None:
+    dropped, plain = (attached(tiny, name, extra | {"dropout": rate}) for rate in (0.5, 0.0))
+    assert dropped[1] == plain[1]
+    assert not any(isinstance(module, torch.nn.Dropout) for module in plain[0].modules())
+    for decoder, names in (dropped, plain):
+        rng = torch.Generator().manual_seed(3)
+        for parameter in interface.trained_parameters(decoder, names).values():  # A of LoRA acts through B
+            parameter.data += 0.2 * torch.randn(parameter.shape, generator=rng)
+    with torch.no_grad():
+        first, second = (run(dropped[0].train(), TOKENS) for _ in range(2))
+        assert not torch.allclose(first, second)
+        expected = run(plain[0].train(), TOKENS)
+        torch.testing.assert_close(run(dropped[0].eval(), TOKENS), expected)
+        assert torch.equal(run(plain[0].train(), TOKENS), expected)
+
+
 @pytest.mark.parametrize("name", interface.names())
 def test_starts_as_the_base_model_if_it_says_so(base: Path, name: str) -> None:
     decoder, _ = attached(base, name, {})

@@ -142,7 +142,8 @@ def read_settings(folder: Path, root: Path) -> Method:
             raise InputError(
                 f"{path}: {key} is {content[key]!r}; {cls.title()} is trained on {', '.join(sites)} here"
             )
-    return check(cls, cls.title(), settings | {"learning_rate": 0.0, "projector_learning_rate": 0.0}, path)
+    rates = {"learning_rate": 0.0, "projector_learning_rate": 0.0}
+    return check(cls, cls.title(), {"dropout": 0.0} | settings | rates, path)
 
 
 def attached(root: Path, settings: Method) -> tuple[Decoder, list[str]]:

@@ -1,6 +1,7 @@
 """Bottleneck adapters after attention and after the MLP: x + up(gelu(down(x))), with `up` zero at the start.
 
 Source: Houlsby et al. 2019, section 2.1 and figure 2 (two a layer, before the residual sum).
+With dropout on the bottleneck after the activation, as in He et al. 2022, Towards a unified view.
 Trained parameters: layers * 2 * (2 * width * bottleneck + bottleneck + width).
 """
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Method, Rates, replace, uniform
+from vltune.methods.interface import LogUniform, Method, Rates, dropout, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
 SITES = ("after_attention", "after_mlp")
@@ -22,9 +23,10 @@ SITES = ("after_attention", "after_mlp")
 class BottleneckLayer(nn.Module):
     """A residual bottleneck on the output of a sub-layer."""
 
-    def __init__(self, width: int, bottleneck: int, generator: torch.Generator) -> None:
-        """Start as the identity: `down` is random, `up` and both biases are zero."""
+    def __init__(self, width: int, bottleneck: int, rate: float, generator: torch.Generator) -> None:
+        """Start as the identity: `down` is random, `up` and both biases are zero; `rate` is of dropout."""
         super().__init__()
+        self.dropout = dropout(rate)
         self.down = uniform(bottleneck, width, generator)
         self.down_bias = nn.Parameter(torch.zeros(bottleneck))
         self.up = nn.Parameter(torch.zeros(width, bottleneck))
@@ -33,7 +35,7 @@ class BottleneckLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [b, t, d] to [b, t, d]."""
         narrow = F.gelu(F.linear(x, self.down.to(x.dtype), self.down_bias.to(x.dtype)))  # [b, t, bottleneck]
-        return x + F.linear(narrow, self.up.to(x.dtype), self.up_bias.to(x.dtype))
+        return x + F.linear(self.dropout(narrow), self.up.to(x.dtype), self.up_bias.to(x.dtype))
 
 
 class Adapter(Method):
@@ -43,7 +45,8 @@ class Adapter(Method):
     bottleneck: int = Field(ge=1, le=65536)
 
     SIZE: ClassVar = "bottleneck"
-    TINY: ClassVar = {"bottleneck": 3}
+    OWN_DROPOUT: ClassVar = True
+    TINY: ClassVar = {"bottleneck": 3, "dropout": 0.0}
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
         """Put an adapter at both sites of every layer."""
@@ -51,7 +54,7 @@ class Adapter(Method):
         for i in range(len(decoder.blocks)):
             for site in SITES:
                 name = f"blocks.{i}.{site}"
-                layer = BottleneckLayer(decoder.config.width, self.bottleneck, generator)
+                layer = BottleneckLayer(decoder.config.width, self.bottleneck, self.dropout, generator)
                 replace(decoder, name, layer)
                 trained += [f"{name}.{part}" for part, _ in layer.named_parameters()]
         return trained

@@ -67,7 +67,8 @@ def base_of(decoder_folder: Path, signature: dict[str, Any]) -> dict[str, Any]:
 def settings_in(description: dict[str, Any], folder: Path) -> Method:
     """Read the method of a checkpoint with its settings, from the checkpoint's description."""
     name = description["attach"]
-    return check(interface.method(name), name, description["settings"], folder / "checkpoint.json")
+    settings = {"dropout": 0.0} | description["settings"]  # those of earlier versions may lack it
+    return check(interface.method(name), name, settings, folder / "checkpoint.json")
 
 
 def part_of(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from torch import nn
 
 from vltune.model.decoder import Decoder, DecoderConfig
@@ -78,19 +78,24 @@ class PeftForm:
 class Method(Section):
     """A method and its settings; `attach` and `count` must be defined.
 
+    Fields: `dropout` is the share of values that are dropped in training, where the method's paper does it.
+
     Class attributes: `SIZE`, the field that a budget is solved for, or None; `STARTS_AS_BASE`, whether the
-    decoder computes the same right after `attach`; `RANDOM`, whether `attach` draws initial weights; `TINY`,
+    decoder computes the same right after `attach`; `RANDOM`, whether `attach` draws initial weights;
+    `OWN_DROPOUT`, whether `attach` places the dropout, which is residual otherwise; `TINY`,
     the values of all fields but the learning rates with which tests try the method on a decoder of two
     layers; `PEFT`, its form in Hugging Face's PEFT, or None.
     """
 
     learning_rate: Rates
     projector_learning_rate: Annotated[Rates, LogUniform(1e-4, 1e-2)]
+    dropout: float = Field(ge=0, lt=1)
 
     SIZE: ClassVar[str | None] = None
     STARTS_AS_BASE: ClassVar[bool] = True
     RANDOM: ClassVar[bool] = True
-    TINY: ClassVar[dict[str, Any]] = {}
+    OWN_DROPOUT: ClassVar[bool] = False
+    TINY: ClassVar[dict[str, Any]] = {"dropout": 0.0}
     PEFT: ClassVar[PeftForm | None] = None
 
     @abstractmethod
@@ -174,6 +179,8 @@ def attach(decoder: Decoder, settings: Method, generator: torch.Generator) -> li
         InputError: the method names a parameter that the decoder does not have, or names one twice.
     """
     trained = sorted(settings.attach(decoder, generator))
+    if not settings.OWN_DROPOUT:
+        residual_dropout(decoder, settings.dropout)
     parameters = dict(decoder.named_parameters())
     unknown = [name for name in trained if name not in parameters]
     if unknown:
@@ -217,6 +224,26 @@ def replace(decoder: Decoder, name: str, new: nn.Module) -> None:
     """Put a module at a site of the decoder, given by its full name."""
     parent, _, last = name.rpartition(".")
     setattr(decoder.get_submodule(parent), last, new)
+
+
+def dropout(rate: float) -> nn.Module:
+    """Give a dropout, which is the identity where nothing is dropped.
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+    return nn.Dropout(rate) if rate else nn.Identity()
+
+
+def residual_dropout(decoder: Decoder, rate: float) -> None:
+    """In training, drop values of the outputs of attention and MLP before the residual sums.
+
+    It is for methods without modules of their own.
+
+    Source: Vaswani et al. 2017, section 5.4; Radford et al. 2019 (GPT-2) for its use in decoders.
+    """
+    for i in range(len(decoder.blocks) if rate else 0):
+        for site in ("after_attention", "after_mlp"):
+            replace(decoder, f"blocks.{i}.{site}", nn.Dropout(rate))
 
 
 def uniform(rows: int, columns: int, generator: torch.Generator) -> nn.Parameter:

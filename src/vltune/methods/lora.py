@@ -63,10 +63,10 @@ class Lora(Method):
     learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
     rank: int = Field(ge=1, le=1024)
     alpha: float = Field(gt=0)
-    dropout: float = Field(ge=0, lt=1)
     targets: list[Literal["q", "k", "v", "o", "gate", "up", "down"]] = Field(min_length=1)
 
     SIZE: ClassVar = "rank"
+    OWN_DROPOUT: ClassVar = True
     TINY: ClassVar = {"rank": 2, "alpha": 4.0, "dropout": 0.0, "targets": ["q", "v", "down"]}
     PEFT: ClassVar = PeftForm(
         "LORA", {"r": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout"},

@@ -3,7 +3,7 @@
 With `reparametrization` h > 0 a prefix comes from an embedding [length, h] through a two-layer network while
 it is trained; saved and used is the folded prefix alone.
 
-Source: Li and Liang 2021, Prefix-Tuning, sections 4.2 and 4.3.
+Source: Li and Liang 2021, Prefix-Tuning, sections 4.2 and 4.3; dropout of the prefix as in their code.
 Trained parameters: layers * 2 * length * kv_heads * head_dim; with reparametrization
 layers * (length * h + h * h + h + (h + 1) * 2 * kv_heads * head_dim), folded to the first formula.
 """
@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vltune.methods.interface import LogUniform, Method, Rates, replace, uniform
+from vltune.methods.interface import LogUniform, Method, Rates, dropout, replace, uniform
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
@@ -25,12 +25,12 @@ class KeyValuePrefix(nn.Module):
     """Keys and values [g, p, e] that every token of the layer may look at."""
 
     def __init__(
-        self, length: int, kv_heads: int, head_dim: int, scale: float, generator: torch.Generator
+        self, length: int, kv_heads: int, head_dim: int, scale: float, rate: float, generator: torch.Generator
     ) -> None:
-        """Start small and random: `scale` is the standard deviation."""
+        """Start small and random: `scale` is the standard deviation; `rate` is of dropout."""
         super().__init__()
         shape = (kv_heads, length, head_dim)
-        self.length = length
+        self.length, self.dropout = length, dropout(rate)
         self.keys = nn.Parameter(scale * torch.randn(shape, generator=generator))
         self.values = nn.Parameter(scale * torch.randn(shape, generator=generator))
 
@@ -41,7 +41,8 @@ class KeyValuePrefix(nn.Module):
     def forward(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put the prefix in front of keys and values [b, g, s, e]."""
         b = len(keys)
-        first, second = (part.to(keys.dtype).expand(b, -1, -1, -1) for part in self.pair())  # [b, g, p, e]
+        first, second = (  # [b, g, p, e]
+            self.dropout(part.to(keys.dtype).expand(b, -1, -1, -1)) for part in self.pair())
         return torch.cat((first, keys), dim=2), torch.cat((second, values), dim=2)
 
 
@@ -49,11 +50,11 @@ class ReparametrizedPrefix(KeyValuePrefix):
     """A prefix that is computed from a small network while it is trained."""
 
     def __init__(
-        self, length: int, kv_heads: int, head_dim: int, hidden: int, generator: torch.Generator
+        self, length: int, kv_heads: int, head_dim: int, hidden: int, rate: float, generator: torch.Generator
     ) -> None:
-        """Start with a random embedding and random weights."""
+        """Start with a random embedding and random weights; `rate` is of dropout."""
         nn.Module.__init__(self)
-        self.length = length
+        self.length, self.dropout = length, dropout(rate)
         self.shape = (length, 2, kv_heads, head_dim)
         self.embedding = nn.Parameter(torch.randn(length, hidden, generator=generator))
         self.inner = uniform(hidden, hidden, generator)
@@ -71,7 +72,7 @@ class ReparametrizedPrefix(KeyValuePrefix):
     def folded(self) -> KeyValuePrefix:
         """Give a plain prefix with the keys and values of this moment."""
         keys, values = (part.detach().clone() for part in self.pair())
-        plain = KeyValuePrefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, torch.Generator())
+        plain = KeyValuePrefix(keys.shape[1], keys.shape[0], keys.shape[2], 0.0, 0.0, torch.Generator())
         plain.keys, plain.values = nn.Parameter(keys), nn.Parameter(values)
         return plain
 
@@ -88,17 +89,19 @@ class Prefix(Method):
 
     SIZE: ClassVar = "length"
     STARTS_AS_BASE: ClassVar = False
-    TINY: ClassVar = {"length": 3, "reparametrization": 0, "scale": 0.1}
+    OWN_DROPOUT: ClassVar = True
+    TINY: ClassVar = {"length": 3, "reparametrization": 0, "scale": 0.1, "dropout": 0.0}
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
         """Put a prefix in front of every layer's keys and values."""
         config, hidden = decoder.config, self.reparametrization
         trained = []
         for i in range(len(decoder.blocks)):
+            sizes = (self.length, config.kv_heads, config.head_dim)
             if hidden:
-                layer = ReparametrizedPrefix(self.length, config.kv_heads, config.head_dim, hidden, generator)
+                layer = ReparametrizedPrefix(*sizes, hidden, self.dropout, generator)
             else:
-                layer = KeyValuePrefix(self.length, config.kv_heads, config.head_dim, self.scale, generator)
+                layer = KeyValuePrefix(*sizes, self.scale, self.dropout, generator)
             name = f"blocks.{i}.attention.prefix"
             replace(decoder, name, layer)
             trained += [f"{name}.{part}" for part, _ in layer.named_parameters()]

@@ -14,16 +14,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vltune.methods.interface import LogUniform, Method, PeftForm, Rates, replace
+from vltune.methods.interface import LogUniform, Method, PeftForm, Rates, dropout, replace
 from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class PromptEmbeddings(nn.Module):
     """Embeddings [p, d] in front of every sequence."""
 
-    def __init__(self, table: Tensor, length: int, generator: torch.Generator) -> None:
-        """Start with `length` rows of the embedding table, drawn without replacement where it has enough."""
+    def __init__(self, table: Tensor, length: int, rate: float, generator: torch.Generator) -> None:
+        """Start with `length` rows of the embedding table, drawn without replacement where it has enough;
+        `rate` is of dropout."""
         super().__init__()
+        self.dropout = dropout(rate)
         rows = torch.randperm(len(table), generator=generator)[torch.arange(length) % len(table)]
         self.embeddings = nn.Parameter(table.detach()[rows.to(table.device)].float().clone())
 
@@ -34,7 +36,7 @@ class PromptEmbeddings(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Put the embeddings in front of [b, t, d]: [b, p + t, d]."""
-        return torch.cat((self.embeddings.to(x.dtype).expand(len(x), -1, -1), x), dim=1)
+        return torch.cat((self.dropout(self.embeddings.to(x.dtype).expand(len(x), -1, -1)), x), dim=1)
 
 
 class Prompt(Method):
@@ -45,14 +47,16 @@ class Prompt(Method):
 
     SIZE: ClassVar = "length"
     STARTS_AS_BASE: ClassVar = False
-    TINY: ClassVar = {"length": 3}
+    OWN_DROPOUT: ClassVar = True
+    TINY: ClassVar = {"length": 3, "dropout": 0.0}
     PEFT: ClassVar = PeftForm(
         "PROMPT_TUNING", {"num_virtual_tokens": "length"}, {"embeddings": "prompt_embeddings"}
     )
 
     def attach(self, decoder: Decoder, generator: torch.Generator) -> list[str]:
         """Put the embeddings at the decoder's prompt site."""
-        replace(decoder, "prompt", PromptEmbeddings(decoder.embedding.weight, self.length, generator))
+        table = decoder.embedding.weight
+        replace(decoder, "prompt", PromptEmbeddings(table, self.length, self.dropout, generator))
         return ["prompt.embeddings"]
 
     def count(self, config: DecoderConfig) -> int:

@@ -12,6 +12,7 @@ import torch
 from contracts.graph import ROOT
 from vltune.methods import checkpoint
 from vltune.pipeline.errors import InputError
+from vltune.pipeline.files import read_json, write_json
 
 LORA = {
     "learning_rate": 0.01, "projector_learning_rate": 0.01, "rank": 2, "alpha": 4.0, "dropout": 0.0,
@@ -41,6 +42,13 @@ def load(folder: Path, tiny: Path, **change) -> None:
 
 
 def test_a_checkpoint_fits_its_own_base(saved: Path, tiny: Path) -> None:
+    load(saved, tiny)
+
+
+def test_a_checkpoint_from_before_the_key_dropout_is_read(saved: Path, tiny: Path) -> None:
+    content = read_json(saved / "checkpoint.json")
+    del content["settings"]["dropout"]
+    write_json(saved / "checkpoint.json", content)
     load(saved, tiny)
 
 
