@@ -14,6 +14,7 @@ from vltune.pipeline.process import die_with_parent
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.preprocessing.encoder import load
 from vltune.preprocessing.extract import cache_split
+from vltune.preprocessing.flip import cache_flipped
 from vltune.preprocessing.images import read_image
 from vltune.preprocessing.settings import Preprocess
 
@@ -27,10 +28,12 @@ def main() -> None:
     read = partial(read_image, fit=encoder.fitting(), pixel_limit=p.pixel_limit)
     for split in SPLITS:
         captions = read_captions(raw / f"captions_{split}.json")
-        unreadable = cache_split(
-            captions.images, raw / "images" / split, folder, split, read, encoder.encode,
-            (signature["tokens"], signature["width"]), p.batch_size, p.max_unreadable_share,
-        )
+        given = (captions.images, raw / "images" / split, folder)
+        how = (read, encoder.encode, (signature["tokens"], signature["width"]), p.batch_size,
+               p.max_unreadable_share)
+        unreadable = cache_split(*given, split, *how)
+        if p.flip and split == "train":
+            cache_flipped(*given, *how)
         if workers.rank():
             continue
         for name, reason in unreadable.items():

@@ -17,10 +17,12 @@ from vltune.pipeline.records import Caption, Captions, read_captions
 
 @dataclass(frozen=True)
 class Example:
-    """An image and all the texts that a training may use with it."""
+    """An image and all the texts that a training may use with it; in a batch, whether its mirror image is
+    taken, where there are features of it."""
 
     image_id: int | str
     texts: list[Text]
+    flipped: bool = False
 
 
 def captioning(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
@@ -121,7 +123,8 @@ def rows(
                 python_generator(seed, f"order of epoch {epoch}").shuffle(order)
             example = examples[order[index % len(examples)]]
             rng = python_generator(seed, f"texts at place {index}")
-            picked.append(Example(example.image_id, _some(example.texts, texts_per_image, rng)))
+            flipped = python_generator(seed, f"flip at place {index}").random() < 0.5
+            picked.append(Example(example.image_id, _some(example.texts, texts_per_image, rng), flipped))
         yield picked
 
 

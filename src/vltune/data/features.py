@@ -15,7 +15,9 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import read_json, write_json
+from vltune.pipeline.files import read_json, sha256, write_json
+
+FLIPPED = "train_flipped"  # the name of the mirror images of the training images, as of a split
 
 
 class Features:
@@ -28,7 +30,8 @@ class Features:
             InputError: a file is missing or cut, or the ids do not fit the array.
         """
         path = folder / f"{split}.npy"
-        self.ids: list[int | str] = read_json(folder / f"{split}.json")["ids"]
+        listed = read_json(folder / f"{split}.json")
+        self.ids: list[int | str] = listed["ids"]
         self.signature: dict[str, Any] = read_json(folder / "signature.json")
         try:
             self.array = np.load(path, mmap_mode="r")
@@ -37,6 +40,7 @@ class Features:
         if len(self.ids) > len(self.array):  # rows behind the last id belong to images that could not be read
             raise InputError(f"{path}: {len(self.array)} rows for {len(self.ids)} ids; run preprocess again")
         self.row = {image_id: i for i, image_id in enumerate(self.ids)}
+        self.flipped = Features(folder, FLIPPED) if "flipped_sha256" in listed else None
 
     @property
     def tokens(self) -> int:
@@ -53,10 +57,14 @@ class Features:
         """The width w of a token."""
         return self.array.shape[2]
 
-    def take(self, ids: Sequence[int | str]) -> np.ndarray:
-        """Copy the features of some images, float16 [b, k, w]."""
+    def take(self, ids: Sequence[int | str], flips: Sequence[bool] = ()) -> np.ndarray:
+        """Copy the features of some images, float16 [b, k, w]; of their mirror images where `flips` says so,
+        if there are such features."""
         taken = np.stack([self.array[self.row[image_id]] for image_id in ids])
         release(self.array)
+        chosen = [i for i, flip in enumerate(flips) if flip]
+        if self.flipped and chosen:
+            taken[chosen] = self.flipped.take([ids[i] for i in chosen])
         return taken
 
 
@@ -86,3 +94,9 @@ def writing(folder: Path, split: str, images: int, tokens: int, width: int) -> I
 def finish(folder: Path, split: str, ids: list[int | str], unreadable: dict[str, str]) -> None:
     """Write the ids of a split's rows, and the files that could not be read with the reason."""
     write_json(folder / f"{split}.json", {"ids": ids, "unreadable": unreadable})
+
+
+def mark_flipped(folder: Path) -> None:
+    """Note in train.json, on which every training depends, the hash of the features of the mirror images."""
+    path = folder / "train.json"
+    write_json(path, read_json(path) | {"flipped_sha256": sha256(folder / f"{FLIPPED}.npy")})

@@ -27,8 +27,10 @@ class FeatureSettings(Section):
 
 
 class Preprocess(FeatureSettings):
-    """Section `preprocess`: the settings of the features, and how images are read and batched."""
+    """Section `preprocess`: the settings of the features, whether training images are encoded flipped too,
+    and how images are read and batched."""
 
+    flip: bool
     batch_size: int = Field(ge=1)
     max_unreadable_share: float = Field(ge=0, le=1)
     pixel_limit: int = Field(ge=1)

@@ -30,7 +30,8 @@ class Part:
     @classmethod
     def of(cls, examples: Sequence[Example], features: Features, image_tokens: int) -> Part:
         """Read the features of some examples and put their texts into a batch."""
-        taken = torch.from_numpy(features.take([example.image_id for example in examples]))
+        flips = [example.flipped for example in examples]
+        taken = torch.from_numpy(features.take([example.image_id for example in examples], flips))
         return cls(taken, collate([example.texts for example in examples], image_tokens))
 
     def pinned(self) -> Part:
