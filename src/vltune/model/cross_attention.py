@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from vltune.model.attention import Cache, Linear, attend
-from vltune.model.decoder import DecoderConfig, Norm
+from vltune.model.decoder import DecoderConfig
+from vltune.model.norm import Norm
 
 Fusion = Literal["tokens", "cross"]  # how images reach the decoder: section `projector` of params.yaml
 Pair = tuple[Tensor, Tensor]  # keys and values of the image tokens, [b, h, m, e] each

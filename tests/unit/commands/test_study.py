@@ -403,7 +403,7 @@ def test_margins_are_those_of_the_study_where_it_has_its_own() -> None:
 
 def test_every_section_is_checked_before_the_first_run() -> None:
     sections = {name for name, content in read(ROOT / "params.yaml").items() if isinstance(content, dict)}
-    assert set(SECTIONS) == {name for name in sections if not is_method(name)} - {"claims", "report", "launch"}
+    assert set(SECTIONS) == {name for name in sections if not is_method(name)} - {"claims", "report"}
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "results").rglob("*.yaml")), ids=lambda file: file.stem)
