@@ -30,10 +30,8 @@ NOT_METHODS = ("__init__", "interface", "checkpoint")
 class LogUniform:
     """The range in which a search looks for a field's value, uniform on a logarithmic scale.
 
-    It stands in the field's annotation. The ranges are two whole decades, chosen before any trial: 0.001 to
-    0.1 for what a method adds to the decoder, 0.00001 to 0.001 for the decoder's own weights, 0.0001 to 0.01
-    for the projector. So all methods are searched equally finely, and no range is centred on a value that is
-    known to work.
+    The ranges are two whole decades, chosen before any trial: 0.001 to 0.1 for what a method adds to the
+    decoder, 0.00001 to 0.001 for the decoder's own weights, 0.0001 to 0.01 for the projector.
     """
 
     low: float

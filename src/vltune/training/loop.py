@@ -126,14 +126,9 @@ class Trainer:
                 break
             with meter.step(step.texts, self.device):
                 loss = self._step(step)
-            self.state.step += 1
-            row: dict[str, Any] = {"step": self.state.step, "captions": meter.texts, "loss": round(loss, 6)}
-            if self.state.step in measured:
-                row["val_loss"] = round(self._select(val, val_features), 6)
-            self.state.curve.append(row)
+            self._record(loss, meter, partial(self._select, val, val_features), measured)
             if len(meter.step_s) == STEPS and workers.rank() == 0:
                 self._announce(name, meter, sum(n > self.state.step for n in measured), val, val_features)
-            self.state.seconds, self.state.texts = meter.seconds, meter.texts
             bar.set_postfix(loss=f"{loss:.3f}", captions_s=f"{meter.texts_per_second:.1f}", refresh=False)
             if meter.seconds - kept_at >= s.checkpoint_seconds:
                 self._keep(resume_state)
@@ -145,6 +140,14 @@ class Trainer:
         write_curve(self.state.curve)
         self._put(self.best)
         return meter
+
+    def _record(self, loss: float, meter: Meter, validate: Callable[[], float], measured: set[int]) -> None:
+        self.state.step += 1
+        row: dict[str, Any] = {"step": self.state.step, "captions": meter.texts, "loss": round(loss, 6)}
+        if self.state.step in measured:
+            row["val_loss"] = round(validate(), 6)
+        self.state.curve.append(row)
+        self.state.seconds, self.state.texts = meter.seconds, meter.texts
 
     def _announce(self, name: str, meter: Meter, evaluations: int, val: list[Example], f: Features) -> None:
         best = 0 if self.best else sum(parameter.nbytes for parameter in self.parameters.values())  # a copy

@@ -129,8 +129,7 @@ def train(
     base = checkpoint.base_of(DECODER, train_split.features.signature)
     start = paths.checkpoint(paths.START, task, 0)
     vlm = checkpoint.begin(start, DECODER, base, dtype)
-    decoder, of_decoder = vlm.decoder, sum(p.numel() for p in vlm.decoder.parameters())
-    audit = Audit(decoder)
+    decoder, audit = vlm.decoder, Audit(vlm.decoder)
     generator = torch.Generator().manual_seed(derive(seed, f"initial weights of {method}"))
     names = interface.attach(decoder, settings, generator)
     trained = interface.trained_parameters(decoder, names)
@@ -152,7 +151,7 @@ def train(
         "last_step": reached.step, "val_loss": round(reached.best_loss, 6),
         "settings": settings.model_dump(), "params": params,
         "base": base, "precision": str(dtype).removeprefix("torch."), "trained_parameters": count,
-        "trained_share": count / of_decoder,
+        "trained_share": count / decoder.config.parameters,
         "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()),
         "projector": read_json(start / "checkpoint.json").get("projector"), "audit": audited,
     }
