@@ -28,7 +28,7 @@ ALIGN = Align(
     ridge=0.01, words=100, std_exponent=0.5, logit_scale=5.0, scale=1.0, position_scale=0.5, tags=2,
     tag_logit_scale=5.0, max_images=10,
 )
-PROJECTOR = ProjectorSettings(kind="words", start="ridge", fusion="tokens")
+PROJECTOR = ProjectorSettings(kind="words", start="ridge", fusion="tokens", prompt="none")
 THINGS = ("cat", "dog", "tree", "hat", "cup")
 
 

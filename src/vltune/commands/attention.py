@@ -42,6 +42,6 @@ def draw_caption(path: Path, model: Model, features: Tensor, image: Path, captio
     picture = np.asarray(pictures.as_encoded(image, model.extractor.encoder, LARGEST, limit))
     panels = [Panel(text or "(space)", picture, row)
               for text, row in zip(pieces(model.tokenizer, ids), weights, strict=True)]
-    sink = not model.vlm.decoder.prompt.length
+    sink = not model.vlm.image_positions.start
     projector = model.vlm.projector
     draw(path, panels, min(COLUMNS, len(panels)), projector.cells, sink, extras=projector.extras)

@@ -63,7 +63,7 @@ def _text(
         return
     with torch.no_grad():
         x = vlm.embed_images(features)
-        tokens = torch.tensor([prompt], dtype=torch.int64, device=x.device)
+        tokens = torch.tensor([[*prompt, *vlm.template.suffix]], dtype=torch.int64, device=x.device)
         x = torch.cat((x, vlm.decoder.embed(tokens, vlm.dtype)), dim=1)
     penalty = runs.predict_settings.length_penalty
     for greedy, ids in stream(vlm.decoder, x, runs.tokenizer.end, widths, penalty, longest):
@@ -78,12 +78,12 @@ def _explained(runs: Runs, run: Run, features: Tensor, prompt: Sequence[int], te
     ids = runs.tokenizer.encode(f" {text}" if prompt and text else text)  # as it is trained
     weights: list[list[float]] = []
     if ids and vlm.cross is None:  # with cross-attention, the decoder's own does not look at the image
-        forced = force(vlm, features, [Text(tuple(prompt), tuple(ids))])
+        forced = force(vlm, features, [Text((*prompt, *vlm.template.suffix), tuple(ids))])
         taken = on_image(attention(vlm, forced, settings.layers, settings.heads)[0], forced)
         weights = [[round(x, DIGITS) for x in row] for row in taken.tolist()]
     return {"text": text, "tokens": parts(runs.tokenizer, ids), "weights": weights,
             "cells": vlm.projector.cells, "extras": vlm.projector.extras,
-            "sink": not vlm.decoder.prompt.length}
+            "sink": not vlm.image_positions.start}
 
 
 def parts(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:

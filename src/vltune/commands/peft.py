@@ -94,7 +94,7 @@ def import_folder(folder: Path, out: Path, task: str, root: Path) -> None:
                 "base": base, "trained_parameters": trained,
                 "trained_share": trained / decoder.config.parameters,
                 "projector_parameters": sum(tensor.numel() for tensor in projector.values()),
-                "projector": origin_of(folder, start),
+                **origin_of(folder, start),
             },
         )
     output.emit({"method": settings.title(), "task": task, "folder": str(out), **settings.model_dump()}, None)
@@ -153,10 +153,12 @@ def attached(root: Path, settings: Method) -> tuple[Decoder, list[str]]:
     return decoder, interface.attach(decoder, settings, torch.Generator())
 
 
-def origin_of(folder: Path, start: Path) -> dict[str, Any] | None:
-    """Give what is written of the projector that `projector_of` reads; None if nothing is."""
+def origin_of(folder: Path, start: Path) -> dict[str, Any]:
+    """Give what is written of the projector that `projector_of` reads, and of its chat form; None for what is
+    not."""
     path = (folder if (folder / "projector.safetensors").is_file() else start) / "checkpoint.json"
-    return read_json(path).get("projector") if path.is_file() else None
+    content = read_json(path) if path.is_file() else {}
+    return {key: content.get(key) for key in ("projector", "template")}
 
 
 def projector_of(

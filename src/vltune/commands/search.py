@@ -54,6 +54,8 @@ def draw(method: str, trial: int, seed: int) -> dict[str, float]:
 def conditions(method: str, settings: Method, task: str, recipe: Train) -> str:
     """Hash everything that must be equal for two trials of a method to be comparable."""
     rest = settings.model_dump(exclude=set(interface.searchable(interface.method(method))))
+    start = read_json(paths.checkpoint(paths.START, task, 0) / "checkpoint.json")
+    rest |= {"template": start["template"]} if start.get("template") else {}
     files = [*paths.training_texts(), paths.checkpoint(paths.START, task, 0) / "model.safetensors"]
     base = base_of(DECODER, read_json(FEATURES / "signature.json"))
     return fingerprint([method, task, rest, recipe.conditions(), base, [sha256(path) for path in files]])

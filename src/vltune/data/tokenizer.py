@@ -40,6 +40,10 @@ class Tokenizer:
         """Turn text into token ids, without an end token."""
         return self._library.encode(text, add_special_tokens=False).ids
 
+    def knows(self, token: str) -> bool:
+        """Say whether a special token, such as one of a chat form, is a token of its own."""
+        return self._library.token_to_id(token) is not None
+
     def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
         """Turn many texts into token ids at once."""
         return [

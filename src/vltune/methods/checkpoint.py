@@ -21,7 +21,7 @@ from vltune.model.loading import compare, load_decoder, share
 from vltune.model.projector import Kind, empty, fitting
 from vltune.model.projector_interface import Projector
 from vltune.model.tensors import read_tensors
-from vltune.model.vision_language import VisionLanguageModel
+from vltune.model.vision_language import Template, VisionLanguageModel
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, whole, write_json
 from vltune.pipeline.params import check
@@ -140,7 +140,8 @@ def _opened(
         )
     tensors = read_tensors(folder / "model.safetensors")
     projector = projector_for(base, part_of(tensors, "projector"), decoder.config)
-    return VisionLanguageModel(projector, decoder, dtype), description, tensors
+    template = Template(**description.get("template") or {})
+    return VisionLanguageModel(projector, decoder, dtype, template), description, tensors
 
 
 def projector_for(base: dict[str, Any], tensors: dict[str, Tensor], config: DecoderConfig) -> Projector:

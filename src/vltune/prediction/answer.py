@@ -33,7 +33,7 @@ def answer(
     Returns: the answers in the same order.
     """
     owners = [i for i, group in enumerate(questions) for _ in group]
-    ids = tokenizer.encode_all([question for group in questions for question in group])
+    ids = _encoded(vlm, tokenizer, [question for group in questions for question in group])
     images = _read_images(vlm, features)
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # questions of similar length: less padding
     texts = [""] * len(ids)
@@ -84,7 +84,7 @@ def _log_likelihoods(
     labels = [token for candidate in ids for token in [*candidate[1:], tokenizer.end]]
     follow = torch.tensor(labels, device=device)
     offset = torch.tensor([i for candidate in ids for i in range(len(candidate))], device=device)
-    x, valid = _prompts(vlm, tokenizer.encode_all(questions))
+    x, valid = _prompts(vlm, _encoded(vlm, tokenizer, questions))
     images = _read_images(vlm, features)
     rows = torch.zeros(len(questions), dtype=torch.int64, device=device)
     cache = images.taken(rows, images.length + x.shape[1] + len(flat))
@@ -99,6 +99,10 @@ def _log_likelihoods(
         next_token = decoder.logits(row).float().log_softmax(-1).gather(1, follow[:, None])[:, 0]
         scores[i].index_add_(0, owner, next_token)
     return scores
+
+
+def _encoded(vlm: VisionLanguageModel, tokenizer: Tokenizer, questions: Sequence[str]) -> list[list[int]]:
+    return [[*ids, *vlm.template.suffix] for ids in tokenizer.encode_all(questions)]
 
 
 def _prompts(vlm: VisionLanguageModel, ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

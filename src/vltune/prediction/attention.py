@@ -56,7 +56,7 @@ def force(vlm: VisionLanguageModel, features: Tensor, texts: Sequence[Text]) -> 
         first = end + len(text.prompt) - 1
         predicted += [(row, first + i, token) for i, token in enumerate(text.target)]
     rows, queries, target = torch.tensor(predicted, dtype=torch.int64, device=device).view(-1, 3).T
-    return Forced(x, range(vlm.decoder.prompt.length, end), rows, queries, target)
+    return Forced(x, vlm.image_positions, rows, queries, target)
 
 
 def read(decoder: Decoder, x: Tensor, positions: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def explain(
         batch = cases[start:start + BATCH]
         taken = torch.from_numpy(features.take([case.image_id for case in batch]))
         taken = taken.to(vlm.decoder.embedding.weight.device)
-        forced = force(vlm, taken, [_text(case, tokenizer) for case in batch])
+        forced = force(vlm, taken, [_text(case, tokenizer, vlm.template.suffix) for case in batch])
         weights, unmasked = attention(vlm, forced, settings.layers, settings.heads)
         weights = on_image(weights, forced)
         checked = check(
@@ -84,7 +84,7 @@ def explain(
         rows += [_row(case, i, forced, weights, checked, tokenizer) for i, case in enumerate(batch)]
     write_json(paths.predictions(*run).with_suffix(".attention.json"), {
         "settings": settings.model_dump(), "cells": vlm.projector.cells, "tags": vlm.projector.tags,
-        **_beyond_plain(vlm, features.signature), "sink": not vlm.decoder.prompt.length, "images": rows})
+        **_beyond_plain(vlm, features.signature), "sink": not vlm.image_positions.start, "images": rows})
 
 
 def _beyond_plain(vlm: VisionLanguageModel, signature: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +112,11 @@ def pieces(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:
     return [tokenizer.decode([token]) for token in ids]
 
 
-def _text(case: Case, tokenizer: Tokenizer) -> Text:
-    """Encode a text as it is trained: an answer begins with a space."""
+def _text(case: Case, tokenizer: Tokenizer, suffix: Sequence[int]) -> Text:
+    """Encode a text as it is trained: an answer begins with a space, after the suffix of a chat form."""
     if case.question:
-        return Text(tokenizer.encode(case.question), tokenizer.encode(f" {case.text}" if case.text else ""))
+        prompt = [*tokenizer.encode(case.question), *suffix]
+        return Text(prompt, tokenizer.encode(f" {case.text}" if case.text else ""))
     return Text((), tokenizer.encode(case.text))
 
 

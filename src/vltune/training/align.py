@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from vltune.data.chat import chat_template
 from vltune.data.examples import start_source, start_texts
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
@@ -38,21 +39,24 @@ class ProjectorSettings(Section):
 
     kind: `words`, mixtures of words with position offsets and tags; `linear`, a linear map; `mlp`, two linear
     layers. start: `ridge`, fitted in closed form to the words of the training texts, or `random`. fusion:
-    `tokens` in front of the text, or gated cross-attention (`cross`).
+    `tokens` in front of the text, or gated cross-attention (`cross`). prompt: `chat` puts image and question
+    into the chat form of the decoder, `none` nothing around them.
     """
 
     kind: Kind
     start: Literal["ridge", "random"]
     fusion: Fusion
+    prompt: Literal["none", "chat"]
 
 
 def write_start(task: str, settings: Align, projector: ProjectorSettings) -> None:
     """Make the start of the projector, and write it as a checkpoint without trained decoder parameters.
 
     Raises:
-        InputError: there are no texts to align with, or too few different words in them.
+        InputError: there are no texts to align with, too few different words in them, or no chat form.
     """
     deterministic()
+    template = chat_template(Tokenizer(DECODER), task) if projector.prompt == "chat" else None
     features = Features(FEATURES, "train")
     needs_words = projector.kind == "words" or projector.start == "ridge"
     words = tf_idf(start_texts(task), settings.words) if needs_words else Words([], [], [])
@@ -71,6 +75,7 @@ def write_start(task: str, settings: Align, projector: ProjectorSettings) -> Non
         "trained_parameters": 0, "trained_share": 0.0,
         "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()),
         "projector": projector.model_dump() | {"texts": start_source(task) if needs_words else None},
+        "template": template,
     })
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from pydantic import Field
 
+from vltune.data.batch import Text
 from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
@@ -71,6 +72,14 @@ class Split:
         features = Features(FEATURES, split)
         return cls(features, EXAMPLES[task](split, tokenizer, set(features.ids)))
 
+    def suffixed(self, suffix: Sequence[int]) -> Split:
+        """Give the split with the suffix of a chat form behind every prompt."""
+        if not suffix:
+            return self
+        return Split(self.features, [
+            Example(example.image_id, [Text([*text.prompt, *suffix], text.target) for text in example.texts])
+            for example in self.examples])
+
 
 @dataclass(frozen=True)
 class TrainedRun:
@@ -129,6 +138,7 @@ def train(
     base = checkpoint.base_of(DECODER, train_split.features.signature)
     start = paths.checkpoint(paths.START, task, 0)
     vlm = checkpoint.begin(start, DECODER, base, dtype)
+    train_split, val_split = (split.suffixed(vlm.template.suffix) for split in (train_split, val_split))
     decoder, audit = vlm.decoder, Audit(vlm.decoder)
     generator = torch.Generator().manual_seed(derive(seed, f"initial weights of {method}"))
     names = interface.attach(decoder, settings, generator)
@@ -138,7 +148,8 @@ def train(
     params = fingerprint([method, settings.model_dump(), recipe.conditions()])
     accelerate(decoder, recipe.compile, recipe.activation_checkpointing, recipe.steps, device)
     trainer = Trainer(vlm, trained, _schedule(settings, recipe, seed), device)
-    with ResumeState(run, [params, seed, str(dtype), base, *_versions(task)]).kept() as state:
+    inputs = [params, seed, str(dtype), base, vars(vlm.template), *_versions(task)]
+    with ResumeState(run, inputs).kept() as state:
         meter = trainer.run(
             train_split.examples, train_split.features, val_split.examples, val_split.features, state,
             write_curve, f"{method} {task} seed {seed}")
@@ -148,17 +159,22 @@ def train(
         )
     description = {
         "method": method, "attach": method, "task": task, "seed": seed, "step": reached.best_step,
-        "last_step": reached.step, "val_loss": round(reached.best_loss, 6),
-        "settings": settings.model_dump(), "params": params,
-        "base": base, "precision": str(dtype).removeprefix("torch."), "trained_parameters": count,
-        "trained_share": count / decoder.config.parameters,
-        "projector_parameters": sum(p.numel() for p in vlm.projector.parameters()),
-        "projector": read_json(start / "checkpoint.json").get("projector"), "audit": audited,
+        "last_step": reached.step, "val_loss": round(reached.best_loss, 6), "params": params, "base": base,
+        "settings": settings.model_dump(), "precision": str(dtype).removeprefix("torch."),
+        "trained_parameters": count, "trained_share": count / decoder.config.parameters,
+        **_of_projector(vlm, start), "audit": audited,
     }
     resources = meter.summary(device) | {
         "environment": describe(torch.get_num_threads(), device_name(device), workers.count())
     }
     return TrainedRun(vlm, settings.fold(decoder, names), description, resources, state)
+
+
+def _of_projector(vlm: VisionLanguageModel, start: Path) -> dict[str, Any]:
+    """What a checkpoint says of its projector: its size, and what the start is."""
+    content = read_json(start / "checkpoint.json")
+    own = {key: content.get(key) for key in ("projector", "template")}
+    return {"projector_parameters": sum(p.numel() for p in vlm.projector.parameters())} | own
 
 
 def _schedule(settings: Method, recipe: Train, seed: int) -> Schedule:

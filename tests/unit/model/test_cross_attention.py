@@ -121,7 +121,7 @@ def test_it_trains_and_is_restored(
 ) -> None:
     """The audit of a training fails where a tensor gets no gradient, or a frozen one changes."""
     monkeypatch.chdir(tmp_path)
-    trainable.make(tiny, ProjectorSettings(kind="words", start="ridge", fusion="cross"))
+    trainable.make(tiny, ProjectorSettings(kind="words", start="ridge", fusion="cross", prompt="none"))
     train_stage(method, trainable.settings_of(method), "caption", 0, trainable.TRAIN, None)
     folder = paths.checkpoint(method, "caption", 0)
     description = read_json(folder / "checkpoint.json")
