@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vltune.commands import terminal
 from vltune.comparison import frames
 from vltune.comparison.choice import compared, values
 from vltune.comparison.claims import NOTHING, Claims
@@ -83,7 +84,7 @@ def write(comparisons: list[Comparison], metric: str | None, form: str) -> None:
     """Write to the standard output; CSV is one table, of
     methods where `other` is empty, and then of pairs."""
     if form == "terminal":
-        sys.stdout.write(text.terminal(comparisons, metric))
+        terminal.show(terminal.comparison(comparisons, metric))
     elif form == "markdown":
         sys.stdout.write(text.markdown(comparisons, [], metric))
     else:

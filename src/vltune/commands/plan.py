@@ -6,12 +6,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from textwrap import fill
 from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from vltune.commands import terminal
 from vltune.commands.compare import read_claims
 from vltune.comparison import per_image, planning
 from vltune.comparison.choice import compared, values
@@ -22,7 +22,7 @@ from vltune.comparison.tasks import TASKS
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import choice_of
-from vltune.report import charts, text
+from vltune.report import charts
 from vltune.report.style import PALETTE
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20)
@@ -78,7 +78,7 @@ def main(task: str | None, typed: Typed, plot: Path | None, root: Path) -> None:
             "the standard deviation of a method's score over seeds"
         )
     for plan in plans:
-        sys.stdout.write(f"{plan.name}\n\n{text.terminal_table(table(plan))}\n\n{sentences(plan)}\n\n")
+        sys.stdout.write(f"{plan.name}\n\n{terminal.table(table(plan))}\n\n{sentences(plan)}\n\n")
     if plot is not None:
         draw(plot, plans)
 
@@ -109,7 +109,7 @@ def sentences(plan: Plan) -> str:
             f"A difference of {plan.margin:g} is established {_from(plan, established)}; equal methods are "
             f"called equivalent within {plan.margin:g} {_from(plan, equivalent)}."
         )
-    return "\n".join(fill(line, text.WIDTH) for line in lines)
+    return "\n".join(terminal.sentence(line) for line in lines)
 
 
 def draw(path: Path, plans: list[Plan]) -> None:

@@ -1,10 +1,8 @@
-"""The comparison in tables and sentences: Markdown for
-metrics/comparison.md, aligned columns for the terminal."""
+"""The comparison in tables and sentences, and as Markdown for metrics/comparison.md."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from textwrap import fill
 
 import pandas as pd
 
@@ -16,44 +14,26 @@ from vltune.report.meaning import meaning
 from vltune.report.note import note
 from vltune.report.tables import percent
 
-WIDTH = 120  # of the terminal's sentences
-
 
 def markdown(comparisons: list[Comparison], missing: list[str], metric: str | None = None) -> str:
     """Give tables and sentences, task by task; no timing is in it, so it repeats bit for bit.
 
     With `metric`, that one alone is shown.
     """
-    parts = [f"**{part}**" if title else part for title, part in _parts(comparisons, metric, markdown_table)]
+    written = [f"**{part}**" if title else part for title, part in parts(comparisons, metric, markdown_table)]
     if missing:
-        parts.append("Missing runs, left out: " + ", ".join(f"`{name}`" for name in missing) + ".")
-    return "\n\n".join(parts) + "\n"
-
-
-def terminal(comparisons: list[Comparison], metric: str | None = None) -> str:
-    """Give the same for a terminal."""
-    parts = [part if title or "\n" in part else fill(part, WIDTH)
-             for title, part in _parts(comparisons, metric, terminal_table)]
-    return "\n\n".join(parts) + "\n"
+        written.append("Missing runs, left out: " + ", ".join(f"`{name}`" for name in missing) + ".")
+    return "\n\n".join(written) + "\n"
 
 
 def markdown_table(table: pd.DataFrame) -> str:
     """Write a table of text in Markdown; columns of numbers are aligned on the right."""
-    rule = ["---" if left else "---:" for left in _left(table)]
+    rule = ["---" if left else "---:" for left in left_aligned(table)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [table.columns, rule, *table.to_numpy()])
 
 
-def terminal_table(table: pd.DataFrame) -> str:
-    """Write a table of text in columns of equal width."""
-    columns = [[name, *table[name]] for name in table]
-    widths = [max(map(len, cells)) for cells in columns]
-    aligned = [[cell.ljust(width) if left else cell.rjust(width) for cell in cells]
-               for cells, width, left in zip(columns, widths, _left(table), strict=True)]
-    return "\n".join("  ".join(row).rstrip() for row in zip(*aligned, strict=True))
-
-
-def _parts(comparisons: list[Comparison], metric: str | None,
-           write: Callable[[pd.DataFrame], str]) -> Iterator[tuple[bool, str]]:
+def parts(comparisons: list[Comparison], metric: str | None,
+          write: Callable[[pd.DataFrame], str]) -> Iterator[tuple[bool, str]]:
     """Give tables and sentences; the flag marks the name of a task."""
     for comparison in comparisons:
         names = [metric] if metric else shown(comparison)
@@ -115,7 +95,7 @@ def interval(score: dict[str, float | None]) -> str:
     return f"{value(score)} ({score['low']:.3f} to {score['high']:.3f})"
 
 
-def _left(table: pd.DataFrame) -> list[bool]:
+def left_aligned(table: pd.DataFrame) -> list[bool]:
     """Give which columns are aligned on the left: the first one, and those of words."""
     return [i == 0 or not table[name].str.contains(r"\d").any() for i, name in enumerate(table)]
 
