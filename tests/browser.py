@@ -23,9 +23,9 @@ OPTIONS = (
 needed = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 
 
-def run(page: Path, script: str, folder: Path) -> tuple[Any, list[str]]:
+def run(page: Path, script: str, folder: Path, *options: str) -> tuple[Any, list[str]]:
     """Open a copy of the page in which `script`, the body of an async function, runs last. Downloads go into
-    `folder`.
+    `folder`; `options` are further ones of the browser.
 
     Returns: what the script returns, and what stands on the browser's console.
     """
@@ -44,8 +44,9 @@ def run(page: Path, script: str, folder: Path) -> tuple[Any, list[str]]:
         document.body.append(output);
       }});
     </script></body>"""
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", added), encoding="utf-8")
-    command = [CHROMIUM, *OPTIONS, f"--user-data-dir={profile}", copy.as_uri()]
+    before, _, after = page.read_text(encoding="utf-8").rpartition("</body>")  # scripts may hold it
+    copy.write_text(before + added + after, encoding="utf-8")
+    command = [CHROMIUM, *OPTIONS, *options, f"--user-data-dir={profile}", copy.as_uri()]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     match = re.search(r'<pre id="result">(.*?)</pre>', ended.stdout, re.DOTALL)
     assert match, f"the script did not end: {ended.stdout[-500:]} {ended.stderr[-2000:]}"

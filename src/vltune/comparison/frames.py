@@ -110,8 +110,15 @@ CURVE = [
     Column("loss", REAL, "nats per token", "of the step's batch"),
     Column("val_loss", REAL, "nats per token", "on the validation split; empty where it was not measured"),
 ]
-# A row for each point that is drawn: plots/curves.json, where `loss` is a moving mean.
+# A row for each point that is drawn: plots/curves_TASK.json, where `loss` is a moving mean.
 LOSSES = [*RUN, *CURVE]
+# A row for each method and type of question: plots/question_types.json.
+QUESTION_TYPES = [
+    Column("task", TEXT, "", "vqa"), Column("method", TEXT, "", "what was trained, or the control"),
+    Column("question_type", TEXT, "", "of the data set"), Column("questions", WHOLE, "", "of this type"),
+    Column("accuracy", REAL, "", "mean over seeds"),
+    Column("blind", REAL, "", "accuracy with another image's features"),
+]
 # A row for each trial of a search; the searched values stand between `trial` and `steps`: results/search.csv.
 TRIAL = [Column("method", TEXT, "", "what was trained"), Column("task", TEXT, "", "caption or vqa"),
          Column("trial", WHOLE, "", "number of the trial, from 0")]

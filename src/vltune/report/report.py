@@ -17,7 +17,7 @@ from vltune.comparison.tasks import TASKS
 from vltune.comparison.trials import read_trials, summaries
 from vltune.pipeline.files import write_json, write_table, write_text
 from vltune.report import attention as pictures
-from vltune.report import charts, page, readme, tables
+from vltune.report import charts, page, picture_grid, readme, tables
 from vltune.report.page import Content, Report
 from vltune.report.text import markdown
 
@@ -71,11 +71,16 @@ def _write_tables(runs: list[Run], comparisons: list[Comparison], missing: list[
     write_text(readme.BLOCK, readme.block(comparisons))
     for task, table in _quality(comparisons).items():
         write_json(PLOTS / f"quality_{task}.json", frames.records(table))
-    write_json(PLOTS / "curves.json", frames.records(tables.curves(runs)))
+    for task in TASKS:
+        curves = tables.curves([run for run in runs if run.task == task])
+        write_json(PLOTS / f"curves_{task}.json", frames.records(curves))
+    types = [tables.question_types(comparison.methods) for comparison in comparisons]
+    write_json(PLOTS / "question_types.json", [row for table in types for row in frames.records(table)])
 
 
 def _draw(runs: list[Run], comparisons: list[Comparison], trials: list[dict[str, Any]]) -> None:
-    """Draw the charts as PNG."""
+    """Draw the charts and the picture grid of `dvc plots` as PNG."""
+    picture_grid.write(PLOTS / "pictures", runs)
     by_metric = {TASKS[task].main: table for task, table in _quality(comparisons).items() if len(table)}
     charts.bars(PLOTS / "quality.png", by_metric)
     charts.pareto(PLOTS / "pareto.png", by_metric)

@@ -11,10 +11,11 @@ import pandas as pd
 from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.runs import SIZES, TIMINGS, Run
+from vltune.comparison.tasks import Control
 from vltune.metrics.bootstrap import DIGITS
 from vltune.metrics.interface import image_metrics
 
-POINTS = 200  # of a curve in plots/curves.json, which git keeps
+POINTS = 200  # of a curve in plots/curves_TASK.json, which git keeps
 OF_IMAGES = [f"{name}{end}" for metric in image_metrics() for name in metric.values
              for end in ("", "_low", "_high")]
 WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
@@ -99,8 +100,36 @@ def quality(metric: str, methods: list[Method]) -> pd.DataFrame:
     return table
 
 
+def question_types(methods: list[Method]) -> pd.DataFrame:
+    """Give plots/question_types.json: the main metric of every method by type of question, beside it what the
+    blind model reaches; at last the control that all share.
+
+    Empty for a task without types.
+    """
+    rows: list[dict[str, Any]] = []
+    if methods and methods[0].spec.baseline:
+        rows = [row for method in methods for row in _types(method.method, method, method.spec.blind[0])]
+        rows += _types(methods[0].spec.baseline.label, methods[0], None)
+    return frames.frame(frames.QUESTION_TYPES, rows)
+
+
+def _types(name: str, method: Method, blind: Control | None) -> list[dict[str, Any]]:
+    """Give the rows of a method, or without `blind` those of the baseline."""
+    own, controls = method.result["question_types"], method.result["control_question_types"]
+    blinded = controls[blind.name] if blind else {}
+    return [
+        {
+            "task": method.task, "method": name, "question_type": question_type,
+            "questions": own[question_type]["questions"], method.spec.main: score["value"],
+            "blind": blinded.get(question_type, {}).get("value"),
+        }
+        for question_type, score in (own if blind else controls[method.spec.baseline.name]).items()
+    ]
+
+
+
 def curves(runs: list[Run]) -> pd.DataFrame:
-    """Give plots/curves.json: each run's training loss as a
+    """Give plots/curves_TASK.json: each run's training loss as a
     moving mean, and its validation losses, thinned evenly."""
     return pd.concat([frames.frame(frames.LOSSES, []), *(_curve(run) for run in runs if len(run.curve))])
 

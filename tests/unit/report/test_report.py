@@ -39,7 +39,7 @@ def rows(path: str) -> list[dict[str, str]]:
 def hashes() -> dict[str, str]:
     return {
         str(file): sha256(file)
-        for folder in ("metrics", "plots")
+        for folder in ("metrics", "plots", "plots/pictures")
         for file in sorted(Path(folder).glob("*.*"))
     }
 
@@ -141,7 +141,7 @@ def test_everything_but_the_timings_repeats(monkeypatch: pytest.MonkeyPatch) -> 
     two = ["lora", "full"]
     report(two, ["caption"], [0])
     first = hashes()
-    assert len(first) == 16
+    assert len(first) == 18 + 12
     for method in two:
         write_run(method, seconds=123.0)
     report(two, ["caption"], [0])
@@ -162,7 +162,7 @@ def test_missing_runs_are_left_out_and_named() -> None:
 def test_only_the_start_is_enough() -> None:
     missing = report(["nothing"], ["caption"], [0])
     assert missing == ["data/results/nothing/caption-0.json"]
-    assert json.loads(Path("plots/curves.json").read_text()) == []
+    assert json.loads(Path("plots/curves_caption.json").read_text()) == []
 
 
 def test_no_run_at_all_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,22 +454,40 @@ def test_a_score_that_is_missing_is_named(task: str, keys: tuple[str, ...], mess
         report(METHODS, BOTH, [0])
 
 
-@pytest.mark.parametrize("name", ["curves", "bars", "pareto"])
+@pytest.mark.parametrize("name", ["curves", "bars", "pareto", "types"])
 def test_a_template_is_json_with_its_anchors(name: str) -> None:
     text = (TEMPLATES / f"{name}.json").read_text()
     content = json.loads(text)
     assert content["data"] == {"name": "all", "values": "<DVC_METRIC_DATA>"}
-    for anchor in ("TITLE", "X", "Y", "X_LABEL", "Y_LABEL"):
+    for anchor in ("TITLE", "X", "Y", "X_LABEL"):
         assert f"<DVC_METRIC_{anchor}>" in text
     assert content["config"]["range"]["category"] == list(PALETTE)
-    assert ('"field": "blind"' in text) == (name != "curves")
+    assert ('"field": "blind"' in text) == (name == "bars")
+
+
+@pytest.mark.usefixtures("both", "undrawn")
+def test_dvc_plots_has_a_row_for_each_method_and_question_type() -> None:
+    report(METHODS, BOTH, [0])
+    table = json.loads(Path("plots/question_types.json").read_text())
+    result = json.loads(paths.result("lora", "vqa", 0).read_text())
+    shown = {row["question_type"]: row for row in table if row["method"] == "lora"}
+    assert {name: row["accuracy"] for name, row in shown.items()} == {
+        name: score["value"] for name, score in result["question_types"].items()}
+    controls = result["control_question_types"]
+    assert {name: row["blind"] for name, row in shown.items()} == {
+        name: controls["other_image"][name]["value"] for name in shown}
+    assert {row["accuracy"] for row in table if row["method"] == "most frequent answer"} == {
+        score["value"] for score in controls["most_frequent"].values()}
+    for task in BOTH:
+        curves = json.loads(Path(f"plots/curves_{task}.json").read_text())
+        assert {row["task"] for row in curves} == {task}
 
 
 def test_the_page_of_dvc_plots_needs_no_network() -> None:
     text = (TEMPLATES / "offline.html").read_text()
     assert text.count("{plot_divs}") == 1
     assert not re.search(r"<(script|link)\s", text)
-    assert text.count("<script>") == text.count("</script>") == 3
+    assert text.count("<script>") == text.count("</script>") == 4
     assert (TEMPLATES / "offline.html").stat().st_size < 1_000_000
     assert (TEMPLATES / "LICENSES.txt").read_text().count(
         "Redistribution and use in source and binary forms"
