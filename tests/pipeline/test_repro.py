@@ -52,8 +52,8 @@ def test_without_times_it_counts_alone(project: Project) -> None:
     (project.folder / "results/stage_seconds.csv").unlink()
     shutil.rmtree(project.folder / ".work", ignore_errors=True)
     select(project, "prefix")
-    assert run(project, REPRO).stdout.startswith(
-        "40 stages, 1 to run\nstage 1 of 1: summary, the selected method\n")
+    assert re.match(r"\d+ stages, 1 to run\nstage 1 of 1: summary, the selected method\n",
+                    run(project, REPRO).stdout)
 
 
 def test_a_failing_stage_ends_it_as_it_ends_dvc(project: Project) -> None:
