@@ -29,7 +29,7 @@ $(VENV)/.extra-%: requirements-%.txt $(VENV)/.runtime
 setup: $(VENV)/.runtime $(EXTRAS:%=$(VENV)/.extra-%)  ## Create .venv with the pinned packages and the command .venv/bin/vltune
 
 repro: setup  ## Run the whole pipeline: data, features, all methods, scores, report
-	dvc repro
+	PYTHONPATH=src python -m vltune.commands.repro
 
 demo: setup $(VENV)/.extra-demo  ## Install what the demo needs, and serve it: all methods on an image of yours
 	vltune demo

@@ -19,7 +19,7 @@ from vltune.pipeline.params import read
 LOOK = """
   if (document.readyState === "loading")
     await new Promise((resolve) => addEventListener("DOMContentLoaded", () => setTimeout(resolve)));
-  const cards = [...document.querySelectorAll("main > div")];
+  const cards = [...document.querySelectorAll("main > div:not([hidden])")];
   const until = Date.now() + 8000;
   while (cards.some((card) => !card.querySelector("summary")) && Date.now() < until)
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -113,6 +113,20 @@ def test_every_plot_is_drawn_and_fits(
     assert ("lora · HEAD" in bars) == ("lora · workspace" in bars) == several
     assert ("lora" in bars) != several
     assert ("HEAD: paler, dashed or hollow" in result["note"]) == several
+
+
+@browser.needed
+def test_a_task_that_is_not_compared_leaves_no_gap(
+    reported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = rows
+    monkeypatch.setitem(globals(), "rows", lambda folder, file, revisions: [
+        row for row in given(folder, file, revisions) if row["task"] == "caption"])
+    page = draw(reported, tmp_path / "index.html", ["workspace"])
+    result, console = browser.run(page, LOOK, tmp_path)
+    assert not [line for line in console if "rror" in line]
+    assert [card["title"] for card in result["cards"]] == [
+        "CIDEr on the test images", "CIDEr against the trained share", "Loss of captions by training step"]
 
 
 @browser.needed

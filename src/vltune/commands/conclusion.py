@@ -43,7 +43,7 @@ def following(root: Path) -> list[str]:
     rows = {
         ". .venv/bin/activate": "first, once in each terminal",
         f"vltune caption {image} --method {method}": "",
-        "make demo && vltune demo": "all methods on images of yours",
+        "make demo": "vltune demo: all methods on an image of yours",
     }
     if others:
         rows[f"dvc exp run -S method={others[0]}"] = "the summary of another method"

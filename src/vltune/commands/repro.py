@@ -63,12 +63,13 @@ class Progress(logging.Filter):
         self.end()
         self.started = (stage, time.monotonic())
         number = self.total - len(self.remaining.open) + 1
-        say(f"stage {number} of {self.total}: {self.described.get(stage) or stage}{left(self.remaining)}")
+        what = ", ".join(filter(None, (stage, self.described.get(stage))))
+        say(f"stage {number} of {self.total}: {what}{left(self.remaining)}")
 
 
 def left(remaining: Remaining) -> str:
     """Say how long the rest takes, if that is known."""
-    return "" if remaining.seconds is None else f"; about {words(remaining.seconds)} left"
+    return "" if remaining.seconds is None else f"; {words(remaining.seconds)} left"
 
 
 def say(line: str) -> None:

@@ -81,9 +81,9 @@ class Remaining:
 
 
 def words(seconds: float) -> str:
-    """Write a duration as people say it."""
-    if seconds < 60:
-        return "less than a minute"
+    """Write about how long something takes: in minutes, from 100 on in hours."""
     minutes = round(seconds / 60)
+    if minutes == 0:
+        return "less than a minute"
     hours = f"{minutes // 60} h {minutes % 60} min"
-    return hours if minutes >= 100 else "a minute" if minutes == 1 else f"{minutes} minutes"
+    return "about " + (hours if minutes >= 100 else "a minute" if minutes == 1 else f"{minutes} minutes")

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from vltune.commands import study_clone, study_tables
+from vltune.commands import study_clone, study_tables, terminal
 from vltune.commands.compare import read_claims
 from vltune.commands.study_plan import Choice, Planned, Study, read_study
 from vltune.commands.study_runs import Runs, delete, read_runs, write_run
 from vltune.commands.study_times import estimate, read_trainings
-from vltune.commands.terminal import table
 from vltune.comparison.claims import Claims
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import PARAMS, check
@@ -78,7 +77,7 @@ def plan(study: Study, runs: Runs, choice: Choice, root: Path) -> str:
     unknown = sum(seconds is None for seconds in times)
     lines = [
         f"{study.content.title}: {len(runs.finished)} of {len(study.runs())} runs are finished.", "",
-        table(_groups(study, runs, dict(zip(missing, times, strict=True)))), "",
+        terminal.table(_groups(study, runs, dict(zip(missing, times, strict=True)))), "",
         f"To make: {sum(seconds or 0 for seconds in times) / 3600:.2g} hours, by the times of finished runs "
         f"and of metrics/resources.csv{f', and {unknown} runs of unknown length' if unknown else ''}.",
         *(f"Stale: {run.name}: {'; '.join(changed)}." for run, changed in runs.stale.items()),

@@ -4,6 +4,7 @@ or with a question and every method's answer."""
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import shorten, wrap
@@ -35,7 +36,9 @@ def write(folder: Path, runs: list[Run]) -> None:
     Raises:
         InputError: a predictions file is of the wrong form.
     """
-    with replaced(folder) as part, mpl.rc_context({**mpl.rcParamsDefault, "backend": "agg", **STYLE}):
+    style = {**mpl.rcParamsDefault, "backend": "agg", **STYLE}
+    with replaced(folder) as part, mpl.rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box is drawn for a character without one
         for card in evenly(cards(runs), COUNT):
             _tile(part / f"{Path(card.file_name).stem}.png", card)
 
@@ -54,7 +57,7 @@ def _tile(path: Path, card: Card) -> None:
             axes.imshow(image.convert("RGB"))
     for number, (line, colour) in enumerate(lines):
         top = 1 - (PICTURE + 2 * MARGIN + LINE * number) / height
-        tile.text(MARGIN / WIDTH, top, line, va="top", fontsize=8, color=colour)
+        tile.text(MARGIN / WIDTH, top, line, va="top", fontsize=8, color=colour, parse_math=False)
     content = io.BytesIO()
     tile.savefig(content)
     with whole(path) as part, Image.open(content) as drawn:
