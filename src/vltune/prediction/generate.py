@@ -26,7 +26,7 @@ def generate(
     The score of a finished hypothesis is its log-probability divided by length ** length_penalty, where the
     length includes the end token; a hypothesis of max_new_tokens tokens counts as finished. The search of an
     input stops when its best running hypothesis, scored at its present length, is no better than its best
-    finished one (the default of transformers).
+    finished one (transformers: than the worst of n finished ones, so it searches longer).
 
     Args: x, embeddings [b, t, d], padded on the left; valid, bool [b, t], False for padding; end, the id of
         the end token; cache, keys and values of the tokens before x, with capacity for t + max_new_tokens
