@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from vltune.comparison.tasks import FURTHER
 from vltune.metrics import tokenize
 from vltune.metrics.bootstrap import unpack
-from vltune.metrics.interface import CaptionMetric, caption_metrics, image_metrics
+from vltune.metrics.interface import CaptionMetric, caption_metrics
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def scores_of_texts(captions: list[str], references: list[list[str]]) -> dict[st
 def scores_of_results(per_image: Mapping[str, list]) -> dict[str, np.ndarray]:
     """Take the same from `per_image` of a results file: {metric: [images]}, in the order of its images."""
     scores = {}
-    for metric in (*caption_metrics(), *(seen for seen in image_metrics() if seen.key in per_image)):
+    for metric in (*caption_metrics(), *(further for further in FURTHER if further.key in per_image)):
         values = per_image[metric.key]
         scores |= _listed(metric, np.array(unpack(values) if metric.value else values, dtype=float))
     return scores

@@ -18,9 +18,10 @@ from vltune.comparison import scores, significance
 from vltune.comparison.estimates import FEWEST_SEEDS, Estimate, estimate
 from vltune.comparison.scores import Metric
 from vltune.comparison.significance import Family
+from vltune.comparison.tasks import FURTHER
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import DIGITS, Evaluate
-from vltune.metrics.interface import CaptionMetric, caption_metrics, image_metrics
+from vltune.metrics.interface import CaptionMetric, caption_metrics
 
 PerImage = Mapping[str, Any]
 Seeds = Sequence[PerImage]  # one method, trained with several seeds
@@ -117,6 +118,6 @@ def _accuracy(name: str, methods: Mapping[str, Seeds]) -> Metric:
 
 
 CAPTION = {
-    name: (metric, column) for metric in (*caption_metrics(), *image_metrics())
+    name: (metric, column) for metric in (*caption_metrics(), *FURTHER)
     for column, name in enumerate(metric.values)
 }

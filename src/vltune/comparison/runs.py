@@ -11,7 +11,7 @@ import pandas as pd
 
 from vltune.comparison import frames
 from vltune.comparison.choice import wanted
-from vltune.comparison.tasks import TASKS, Control, Task
+from vltune.comparison.tasks import FURTHER, TASKS, Control, Task
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.interface import image_metrics
 from vltune.pipeline import paths
@@ -57,7 +57,7 @@ class Scored:
     def not_computed(self) -> dict[str, str]:
         """Metrics of images that were asked for, but could not be computed: "not computed" by their names."""
         asked = "not_computed" in self.result["signature"].get("clipscore", {})
-        names = [name for name in self.spec.listed if name in self.spec.optional] if asked else []
+        names = [name for metric in image_metrics() for name in metric.listed] if asked else []
         return dict.fromkeys(names, "not computed")
 
     def control(self, control: Control) -> dict[str, dict[str, float]]:
@@ -182,8 +182,8 @@ def mean(values: list[Any]) -> Any:
 def _check(path: Path, spec: Task, result: dict[str, Any]) -> None:
     """Check that every score is there which the tables show,
     of the run and of its controls, and what verdicts need."""
-    seen = tuple(metric.key for metric in image_metrics() if metric.key in result["metrics"])
-    fields(path, "per_image", 0, result["per_image"], (*spec.per_image, *seen))
+    further = tuple(metric.key for metric in FURTHER if metric.values[0] in result["metrics"])
+    fields(path, "per_image", 0, result["per_image"], (*spec.per_image, *further))
     check(
         Evaluate, "evaluate",
         fields(path, "signature", 0, result["signature"], ("images", "evaluate"))["evaluate"], path,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vltune.metrics.interface import caption_metrics, image_metrics
+from vltune.metrics.interface import caption_metrics, image_metrics, scene_metrics
+from vltune.metrics.vqa import TRUTH
 from vltune.pipeline.questions import ANSWER_TYPES
 
 
@@ -44,11 +45,12 @@ class Task:
         return self.blind + ((self.baseline,) if self.baseline else ())
 
 
+FURTHER = (*image_metrics(), *scene_metrics())  # of captions, where CLIP or the data set has what they need
 TASKS = {
     "caption": Task(
-        metrics=tuple(name for metric in (*caption_metrics(), *image_metrics()) for name in metric.values),
-        optional=tuple(name for metric in image_metrics() for name in metric.values),
-        listed=tuple(name for metric in (*caption_metrics()[1:], *image_metrics()) for name in metric.listed),
+        metrics=tuple(name for metric in (*caption_metrics(), *FURTHER) for name in metric.values),
+        optional=tuple(name for metric in FURTHER for name in metric.values),
+        listed=tuple(name for metric in (*caption_metrics()[1:], *FURTHER) for name in metric.listed),
         controlled=caption_metrics()[0].values, blind=(Control("other_image", "blind_CIDEr", "blind CIDEr"),),
         baseline=None, parts=("diversity",),
         per_image=("images", *(metric.key for metric in caption_metrics())),
@@ -56,10 +58,10 @@ TASKS = {
         explained="CIDEr is not multiplied by 100. Blind: with another image's features.",
     ),
     "vqa": Task(
-        metrics=("accuracy", *ANSWER_TYPES),
-        optional=ANSWER_TYPES,
-        listed=ANSWER_TYPES,
-        controlled=("accuracy", *ANSWER_TYPES),
+        metrics=("accuracy", *ANSWER_TYPES, TRUTH),
+        optional=(*ANSWER_TYPES, TRUTH),
+        listed=(*ANSWER_TYPES, TRUTH),
+        controlled=("accuracy", *ANSWER_TYPES, TRUTH),
         blind=(
             Control("other_image", "blind_accuracy", "blind"),
             Control("mean_image", "mean_image_accuracy", "mean image"),

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vltune.metrics import bootstrap, clip, diversity, signature, tokenize
+from vltune.metrics import bootstrap, clip, diversity, scores, signature, tokenize, truth
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.caption_metrics import cider
 from vltune.metrics.interface import caption_metrics
+from vltune.metrics.scores import Scores
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.records import Prediction, read_captions, read_predictions
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Each metric's value with its low and high end, and what `comparison/per_image.py` reads: scores or
-    statistics of each image."""
-
-    metrics: dict[str, dict[str, float]]
-    per_image: dict[str, list[float] | list[str]]
 
 
 def score_tokenized(
@@ -31,29 +22,12 @@ def score_tokenized(
 ) -> Scores:
     """Score tokenised hypotheses against tokenised references; `counts` are the draws of the bootstrap.
 
-    A metric with scores is their mean over images; CIDEr's document frequencies
-    are those of all references passed here, in the bootstrap too. A metric with
-    statistics is scored from their sum over images, in each sample again.
+    CIDEr's document frequencies are those of all references passed here, in the bootstrap too.
 
     Source: Chen et al. 2015, Microsoft COCO captions: data collection and evaluation server, section 3.
     """
-    metrics: dict[str, dict[str, float]] = {}
-    scores: dict[str, list[float]] = {}
-    packed: dict[str, list[str]] = {}
-    for metric in caption_metrics():
-        statistics = metric.statistics(hypotheses, references)
-        if metric.value is None:
-            values, samples = [statistics.mean()], bootstrap.means(counts, statistics)[:, None]
-            scores[metric.key] = [round(float(x), bootstrap.DIGITS) for x in statistics]
-        else:
-            values, samples = (
-                metric.value(statistics.sum(0)), metric.value(bootstrap.sums(counts, statistics)),
-            )
-            packed[metric.key] = bootstrap.pack(statistics)
-        metrics |= {
-            name: bootstrap.row(values[i], samples[:, i], confidence) for i, name in enumerate(metric.values)
-        }
-    return Scores(metrics, {**scores, **packed})
+    counted = ((metric, metric.statistics(hypotheses, references)) for metric in caption_metrics())
+    return scores.score(counted, counts, confidence)
 
 
 def other_image(
@@ -67,8 +41,8 @@ def other_image(
     due to the language prior alone.
     """
     half = len(hypotheses) // 2
-    scores = cider.statistics([*hypotheses[half:], *hypotheses[:half]], references)
-    return bootstrap.row(scores.mean(), bootstrap.means(counts, scores), confidence)
+    shifted = cider.statistics([*hypotheses[half:], *hypotheses[:half]], references)
+    return bootstrap.row(shifted.mean(), bootstrap.means(counts, shifted), confidence)
 
 
 def measure(
@@ -83,15 +57,19 @@ def measure(
     predictions = checked(path, read_predictions(path))
     training = read_captions(paths.captions("train"))
     known = [caption.caption for caption in training.captions]
-    scores, per_image = score(path, predictions, known, settings)
+    measured, per_image = score(path, predictions, known, settings)
     signed = signature.sign_captions(predictions, known, settings)
     signed |= signature.sign_shared_images(predictions, training.images)
+    further = {"scenes": truth.of_captions(path, predictions, settings)}
     if images.weights is not None:
-        seen = clip.measure(predictions, paths.images("test"), images, settings, paths.CLIP_CACHE)
-        scores["metrics"] |= seen.metrics
-        per_image |= seen.per_image
-        signed |= {"clipscore": seen.signature}
-    return scores, per_image, signed
+        further["clipscore"] = clip.measure(
+            predictions, paths.images("test"), images, settings, paths.CLIP_CACHE)
+    for name, more in further.items():
+        if more is not None:
+            measured["metrics"] |= more.metrics
+            per_image |= more.per_image
+            signed |= {name: more.signature}
+    return measured, per_image, signed
 
 
 def checked(path: Path, predictions: list[Prediction]) -> list[Prediction]:
@@ -132,11 +110,11 @@ def score(
     counts = bootstrap.draws(len(predictions), settings.bootstrap_samples, settings.seed)
     scored = score_tokenized(hypotheses, references, counts, settings.confidence)
     blind = other_image(hypotheses, references, counts, settings.confidence)
-    scores = {
+    measured = {
         "metrics": scored.metrics, "diversity": diversity.measure(hypotheses, train),
         "controls": {"other_image": {"CIDEr": blind}},
     }
-    return scores, {"images": [row.image_id for row in predictions], **scored.per_image}
+    return measured, {"images": [row.image_id for row in predictions], **scored.per_image}
 
 
 def _tokenized(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.embeddings import Embeddings, NotComputed
 from vltune.metrics.interface import image_metrics
+from vltune.metrics.scores import Scores, score
 from vltune.pipeline.params import Section
 from vltune.pipeline.records import Prediction
 
@@ -36,15 +36,6 @@ class ClipScore(Section):
 OFF = ClipScore(model="", weights=None)
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What a results file gains: metrics with their intervals, scores per image, and how they were made."""
-
-    metrics: dict[str, dict[str, float]]
-    per_image: dict[str, list[float]]
-    signature: dict[str, Any]
-
-
 def measure(
     rows: list[Prediction], images: Path, settings: ClipScore, evaluate: Evaluate, cache: Path
 ) -> Scores:
@@ -64,14 +55,9 @@ def measure(
         return Scores({}, {}, {"not_computed": str(reason)})
     embeddings = _embed(model, rows, images, cache)
     counts = bootstrap.draws(len(rows), evaluate.bootstrap_samples, evaluate.seed)
-    metrics, per_image = {}, {}
-    for metric in image_metrics():
-        scores = metric.statistics(embeddings)
-        metrics[metric.key] = bootstrap.row(
-            scores.mean(), bootstrap.means(counts, scores), evaluate.confidence
-        )
-        per_image[metric.key] = [round(float(x), bootstrap.DIGITS) for x in scores]
-    return Scores(metrics, per_image, model.signature)
+    scored = score(((metric, metric.statistics(embeddings)) for metric in image_metrics()), counts,
+                   evaluate.confidence)
+    return Scores(scored.metrics, scored.per_image, model.signature)
 
 
 def _embed(model: Any, rows: list[Prediction], images: Path, cache: Path) -> Embeddings:

@@ -9,7 +9,9 @@ A file has
 - `VALUES`: the names of the metric's values; `LISTED`: those of them that metrics/comparison.md shows;
 - `POSITION`: where it stands in tables, the main metric first;
 - `IMAGES = True`, if it looks at the images: `statistics(embeddings)` then takes CLIP's embeddings
-  (`embeddings.py`) and gives scores [images]. It is computed where the section `clipscore` has weights.
+  (`embeddings.py`) and gives scores [images]. It is computed where the section `clipscore` has weights;
+- `SCENES = True`, if it compares captions with records of drawn images: `statistics(judged)` then takes what
+  `scene_truth.py` found of each caption. It is computed where the data set has such records.
 """
 
 from __future__ import annotations
@@ -43,20 +45,27 @@ class CaptionMetric:
 @cache
 def caption_metrics() -> tuple[CaptionMetric, ...]:
     """Load every metric of texts alone, in the order of tables."""
-    return _loaded(images=False)
+    return _loaded("")
 
 
 @cache
 def image_metrics() -> tuple[CaptionMetric, ...]:
     """Load every metric that looks at the images too, in the order of tables."""
-    return _loaded(images=True)
+    return _loaded("IMAGES")
 
 
-def _loaded(images: bool) -> tuple[CaptionMetric, ...]:
+@cache
+def scene_metrics() -> tuple[CaptionMetric, ...]:
+    """Load every metric that looks at records of drawn images, in the order of tables."""
+    return _loaded("SCENES")
+
+
+def _loaded(needs: str) -> tuple[CaptionMetric, ...]:
     names = sorted(file.stem for file in FOLDER.glob("*.py") if file.stem != "__init__")
     modules = [importlib.import_module(f"{__package__}.{FOLDER.name}.{name}") for name in names]
     modules.sort(key=lambda module: module.POSITION)
     return tuple(
         CaptionMetric(module.VALUES, module.LISTED, module.statistics, getattr(module, "value", None))
-        for module in modules if getattr(module, "IMAGES", False) == images
+        for module in modules
+        if needs == next((name for name in ("IMAGES", "SCENES") if getattr(module, name, False)), "")
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vltune.metrics import bootstrap, signature
+from vltune.metrics import bootstrap, signature, truth
 from vltune.metrics.accuracy import accuracy
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
@@ -23,7 +23,7 @@ from vltune.pipeline.questions import (
 )
 from vltune.pipeline.records import read_captions
 
-OVERALL = "accuracy"
+OVERALL, TRUTH = "accuracy", "answer_truth"
 BLIND = ("other_image", "mean_image")  # fields of a prediction: what the model answers without the image
 MOST_FREQUENT = "most_frequent"
 
@@ -45,6 +45,14 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
         )
     scores, per_image = score(rows, known, settings)
     signed = signature.sign_answers(rows, known, settings) | signature.sign_shared_images(rows, images)
+    judged = truth.of_answers(path, rows, systems(rows, known), settings)
+    if judged is not None:
+        scores["metrics"][TRUTH] = judged.metrics[""]
+        for name, control in scores["controls"].items():
+            control[TRUTH] = judged.metrics[name]
+        for name, values in judged.per_image.items():
+            per_image[name][TRUTH] = values
+        signed |= {"scenes": judged.signature}
     return scores, per_image, signed
 
 
@@ -90,13 +98,8 @@ def score(
     images = list(dict.fromkeys(row.image_id for row in rows))
     counts = bootstrap.draws(len(images), settings.bootstrap_samples, settings.seed)
     index_of = {name: i for i, name in enumerate(images)}
-    common = most_frequent(known)
-    answers_of = {
-        "": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
-        MOST_FREQUENT: [common[row.question_type] for row in rows],
-    }
     scored, per_image = {}, {}
-    for name, answers in answers_of.items():
+    for name, answers in systems(rows, known).items():
         asked = [(row, answer) for row, answer in zip(rows, answers, strict=True) if answer is not None]
         if not asked:
             continue
@@ -110,6 +113,16 @@ def score(
         **scored[""], "controls": {name: scored[name]["metrics"] for name in scored if name},
         "control_question_types": {name: scored[name]["question_types"] for name in scored if name},
     }, per_image
+
+
+def systems(rows: list[AnswerPrediction], known: list[Question]) -> dict[str, list[str | None]]:
+    """Give the answers [questions] of the model, whose name is "", and of each control; None where a control
+    was not asked."""
+    common = most_frequent(known)
+    return {
+        "": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
+        MOST_FREQUENT: [common[row.question_type] for row in rows],
+    }
 
 
 def sums(rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:

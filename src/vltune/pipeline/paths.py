@@ -25,6 +25,11 @@ def questions(split: str) -> tuple[Path, Path]:
     return RAW / f"questions_{split}.json", RAW / f"answers_{split}.json"
 
 
+def scenes(split: str) -> Path:
+    """Give the file of what is in each image of a split; drawn data sets alone have it."""
+    return RAW / f"scenes_{split}.json"
+
+
 def training_texts() -> list[Path]:
     """Give the files of texts that a training reads: those of train and val, never those of test."""
     return [path for split in ("train", "val") for path in (captions(split), *questions(split))]

@@ -11,21 +11,21 @@ import pandas as pd
 from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.runs import SIZES, TIMINGS, Run
-from vltune.comparison.tasks import Control
+from vltune.comparison.tasks import TASKS, Control
 from vltune.metrics.bootstrap import DIGITS
-from vltune.metrics.interface import image_metrics
+from vltune.metrics.vqa import TRUTH
 
 POINTS = 200  # of a curve in plots/curves_TASK.json, which git keeps
-OF_IMAGES = [f"{name}{end}" for metric in image_metrics() for name in metric.values
-             for end in ("", "_low", "_high")]
+OPTIONAL = [f"{name}{end}" for name in (*TASKS["caption"].optional, TRUTH) for end in ("", "_low", "_high")]
 WINDOW_SHARE = 0.05  # of a curve's steps, for the moving mean
 
 
 def comparison(runs: list[Run]) -> pd.DataFrame:
     """Give metrics/comparison.csv: quality, controls, sizes
-    and diversity, nothing that varies between equal runs. Metrics of images stand in it if a run has them."""
+    and diversity, nothing that varies between equal runs. Metrics that not every data set has stand in it if
+    a run has them."""
     table = frames.frame(frames.COMPARISON, map(_compared, runs))
-    return table.drop(columns=[name for name in OF_IMAGES if table[name].isna().all()])
+    return table.drop(columns=[name for name in OPTIONAL if table[name].isna().all()])
 
 
 def _compared(run: Run) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import pytest
 
 from results import METHODS, SIGNATURE, write_run
 from vltune.comparison import runs
-from vltune.comparison.tasks import TASKS
+from vltune.metrics.interface import image_metrics
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
 from vltune.report.report import report
 
-SEEN = TASKS["caption"].optional
+SEEN = tuple(name for metric in image_metrics() for name in metric.values)
 MADE = SIGNATURE | {"clipscore": {"model": "ViT-B-32-quickgelu", "open_clip": "3.3.0", "weights": "openai"}}
 REASON = SIGNATURE | {"clipscore": {"not_computed": "there is no network"}}
 
