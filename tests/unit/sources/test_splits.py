@@ -95,7 +95,8 @@ def test_only_prediction_names_the_test_split(stage: str, expected: set[str]) ->
         for file in closure(script) | methods
         if names_the_test_split(file)
     }
-    assert found - {"pipeline/records.py"} == expected
+    # scene_records holds what captions are checked against; who scores or reads scores imports it
+    assert found - {"pipeline/records.py", "metrics/scene_records.py"} == expected
     assert not names_the_test_split(script)
 
 
