@@ -36,7 +36,6 @@ VALIDATED = 32  # images of a validation that are computed together
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast to train; texts_per_image of an image share its tokens in one row of a batch."""
-
     steps: int
     batch_size: int
     texts_per_image: int
@@ -55,7 +54,6 @@ class Schedule:
 @dataclass
 class State:
     """Where a training is: everything that a later process needs to go on as if nothing had happened."""
-
     step: int = 0
     best_step: int = 0
     best_loss: float = float("inf")
@@ -117,10 +115,12 @@ class Trainer:
         measured = {round(s.steps * (i + 1) / s.evaluations) for i in range(s.evaluations)}
         kept_at = meter.seconds
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
+        gpu = self.device.type == "cuda"
         prepared = partial(prepare, features=features, image_tokens=self.vlm.image_tokens,
-                           accumulate=s.accumulate, pin=self.device.type == "cuda")
-        bar = tqdm(ahead(batches, prepared), name, s.steps, initial=self.state.step, mininterval=2,
-                   unit="step", disable=workers.rank() > 0)
+                           accumulate=s.accumulate, pin=gpu)
+        # on a CPU, a second thread that uses torch slows the first by half
+        steps = ahead(batches, prepared) if gpu else map(prepared, batches)
+        bar = tqdm(steps, name, s.steps, initial=self.state.step, unit="step", disable=workers.rank() > 0)
         for step in bar:
             if stalled(self.state.curve, self.state.best_step, s.patience):
                 break
