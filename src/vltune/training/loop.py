@@ -115,11 +115,10 @@ class Trainer:
         measured = {round(s.steps * (i + 1) / s.evaluations) for i in range(s.evaluations)}
         kept_at = meter.seconds
         batches = order.rows(examples, s.steps, s.batch_size, s.texts_per_image, s.seed, self.state.step)
-        gpu = self.device.type == "cuda"
         prepared = partial(prepare, features=features, image_tokens=self.vlm.image_tokens,
-                           accumulate=s.accumulate, pin=gpu)
+                           accumulate=s.accumulate, pin=self.device.type == "cuda")
         # on a CPU, a second thread that uses torch slows the first by half
-        steps = ahead(batches, prepared) if gpu else map(prepared, batches)
+        steps = ahead(batches, prepared) if self.device.type == "cuda" else map(prepared, batches)
         bar = tqdm(steps, name, s.steps, initial=self.state.step, unit="step", disable=workers.rank() > 0)
         for step in bar:
             if stalled(self.state.curve, self.state.best_step, s.patience):
