@@ -34,8 +34,11 @@ def test_on_a_fresh_clone_a_summary_trains_its_method_alone(first_experiment: st
 def test_what_others_read_has_its_form(whole: Project) -> None:
     summary = json.loads((whole.folder / "metrics/summary.json").read_text())
     assert list(summary) == ["method", "caption", "vqa", "trained_parameters", "trained_share"]
-    assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other"]
-    assert {"CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"} == set(summary["caption"])
+    assert list(summary["vqa"]) == ["accuracy", "yes/no", "number", "other", "answer_truth"]
+    precision = {f"precision-{aspect}" for aspect in ("thing", "number", "colour", "place")}
+    assert set(summary["caption"]) == precision | {
+        "CIDEr", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "truth", "complete",
+    }
     names = ("comparison", "resources", "methods", "verdicts")
     tables = {name: table(whole.folder / f"metrics/{name}.csv") for name in names}
     comparison, resources, of_methods, verdicts = tables.values()
