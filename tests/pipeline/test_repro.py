@@ -10,8 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from contracts.graph import ROOT
 from pipeline.conftest import Project
 from pipeline.test_kill import STEPS, trainers, until
