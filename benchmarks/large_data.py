@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import random
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from usage import usage
 
 from vltune.pipeline.files import read_json
 from vltune.pipeline.questions import read_questions
@@ -81,23 +80,8 @@ def read_raw(raw: Path) -> None:
 
 def measure(name: str, call: Callable[..., Any], *arguments: Any) -> None:
     """Run a function in a process of its own; print its seconds and its peak of memory."""
-    context = multiprocessing.get_context("spawn")  # a fork would count this process's memory too
-    results: Any = context.Queue()
-    process = context.Process(target=_measured, args=(results, call, arguments))
-    process.start()
-    seconds, before, peak = results.get()
-    process.join()
+    seconds, before, peak = usage(name, call, *arguments)
     print(f"{name}: {seconds:.0f} s, {peak:.0f} MB at most, {before:.0f} MB of them before the first row")
-
-
-def _measured(results: Any, call: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    before, start = _peak(), time.perf_counter()
-    call(*arguments)
-    results.put((time.perf_counter() - start, before, _peak()))
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def sizes(folder: Path) -> Iterator[str]:

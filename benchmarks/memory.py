@@ -10,12 +10,9 @@ try.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
+from usage import usage
 
 from vltune.data.features import Features
 from vltune.pipeline.files import write_json
@@ -68,26 +66,9 @@ def read(folder: Path, images: int) -> None:
 def measure(name: str, call: Callable[..., None], *arguments: Any) -> bool:
     """Run a function in a process of its own; print its seconds and its peak, and tell whether it is in the
     limit."""
-    context = multiprocessing.get_context("spawn")  # a fork would count this process's memory too
-    results: Any = context.Queue()
-    process = context.Process(target=_measured, args=(results, call, arguments))
-    process.start()
-    process.join()
-    if process.exitcode:
-        sys.exit(f"{name}: failed")
-    seconds, before, peak = results.get()
+    seconds, before, peak = usage(name, call, *arguments)
     print(f"{name}: {seconds:.0f} s, {peak:.0f} MiB at most, {before:.0f} of them before the first image")
     return peak < LIMIT
-
-
-def _measured(results: Any, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    before, start = _peak(), time.perf_counter()
-    call(*arguments)
-    results.put((time.perf_counter() - start, before, _peak()))
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def sizes(folder: Path) -> Iterator[str]:
