@@ -99,6 +99,7 @@ def test_make_repro_is_the_setup_and_this(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     Path(tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/.runtime").touch()
-    command = ["make", "-n", "repro"]
-    planned = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    command = ["make", "--no-print-directory", "-n", "repro"]
+    env = {name: text for name, text in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    planned = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert planned.stdout.splitlines()[-1] == "PYTHONPATH=src python -m vltune.commands.repro"

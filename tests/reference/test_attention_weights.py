@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from reference.test_decoder import gpt2, llama
+from reference.test_decoder import FAMILIES, saved
 from vltune.model.loading import load_decoder
 from vltune.prediction.attention import Recorder, read
 
 TOKENS = torch.randint(0, 101, (3, 17), generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("make", [llama, gpt2])
+@pytest.mark.parametrize("family", FAMILIES)
 @torch.no_grad()
-def test_attention_equals_the_reference(tmp_path: Path, make) -> None:
-    reference = make(tmp_path)
+def test_attention_equals_the_reference(tmp_path: Path, family: str) -> None:
+    reference = saved(tmp_path, family, tied=True)
     reference.set_attn_implementation("eager")
     theirs = reference(TOKENS, output_attentions=True).attentions
     decoder = load_decoder(tmp_path)
