@@ -32,9 +32,8 @@ def stream(
     cache = Cache(x.shape[1] + max_new_tokens)
     hidden, _ = read(decoder, x, torch.ones(x.shape[:2], dtype=torch.bool, device=x.device), cache)
     searches = [Search(1, n, end, length_penalty, max_new_tokens, x.device) for n in widths]
-    rows = torch.zeros(sum(widths), dtype=torch.int64, device=x.device)
-    cache.select(rows)
-    hidden, running = hidden[rows], searches
+    cache = cache.repeated(sum(widths), cache.length + max_new_tokens)
+    hidden, running = hidden.repeat_interleave(sum(widths), 0), searches
     while True:
         running, rows = _extend(running, decoder.logits(hidden))
         ids = searches[0].tokens[0].tolist() if searches[0] in running else searches[0].best()[0]

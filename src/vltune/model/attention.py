@@ -38,9 +38,10 @@ class NoPrefix(nn.Module):
 
 
 class Cache:
-    """Keys and values of the tokens seen so far, one pair of tensors [b, g, capacity, e] a layer.
+    """Keys and values of the tokens seen so far, a pair of tensors [rows, capacity, g, e] for each layer.
 
-    A prefix in front of the first token is stored with it, once; it does not count in `length`.
+    A prefix in front of the first token is stored with it, once; it does not count in `length`. A token's
+    keys of all heads lie side by side, so that the last tokens of a row are copied as one piece.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -49,28 +50,46 @@ class Cache:
         self.length = 0
         self.layers: list[tuple[Tensor, Tensor]] = []
         self.images: list[tuple[Tensor, Tensor]] = []  # of cross-attention, where there is one
+        self.group, self.shared = 1, 0  # the first `shared` tokens of `group` neighbouring rows are the same
 
     def extend(self, layer: int, keys: Tensor, values: Tensor, prefix: int = 0) -> tuple[Tensor, Tensor]:
         """Append [b, g, t, e] to a layer and return all that it holds, [b, g, prefix + s, e].
 
         Args: prefix, the number of prefix positions of the layer; the first keys and values begin with them.
         """
+        b, g, t, e = keys.shape
         if layer == len(self.layers):
-            shape = (*keys.shape[:2], prefix + self.capacity, keys.shape[-1])
+            shape = (b, prefix + self.capacity, g, e)
             self.layers.append((keys.new_empty(shape), values.new_empty(shape)))
             start = 0
         else:
             start = prefix + self.length
-        end = start + keys.shape[2]
+        end = start + t
         for store, new in zip(self.layers[layer], (keys, values), strict=True):
-            store[:, :, start:end] = new
+            store[:, start:end] = new.transpose(1, 2)
         stored_keys, stored_values = self.layers[layer]
-        return stored_keys[:, :, :end], stored_values[:, :, :end]
+        return stored_keys[:, :end].transpose(1, 2), stored_values[:, :end].transpose(1, 2)
 
     def select(self, rows: Tensor) -> None:
-        """Keep the given rows of the batch, in their order; a row may be taken several times."""
-        other = self.taken(rows, self.capacity)
-        self.layers, self.images = other.layers, other.images
+        """Keep the given rows of the batch, at most as many as there are, in their order; a row may be taken
+        several times.
+
+        Nothing is moved of a row that stays where it is, and of a row that comes from its own group only what
+        follows the shared tokens.
+        """
+        own = torch.arange(len(rows), device=rows.device)
+        moved = (rows != own).nonzero()[:, 0]
+        foreign = (rows // self.group != own // self.group).nonzero()[:, 0]
+        for number, stores in enumerate(self.layers):
+            size = stores[0].shape[1] - self.capacity  # of the prefix
+            for store in stores:
+                _move(store[:, size + self.shared:size + self.length], rows, moved)
+                _move(store[:, :size + self.shared], rows, foreign)
+            self.layers[number] = (stores[0][:len(rows)], stores[1][:len(rows)])
+        for number, pair in enumerate(self.images):
+            for store in pair:
+                _move(store, rows, foreign)
+            self.images[number] = (pair[0][:len(rows)], pair[1][:len(rows)])
 
     def taken(self, rows: Tensor, capacity: int) -> Cache:
         """Give a cache of the given rows with room for `capacity` tokens in all; this one stays as it is."""
@@ -78,14 +97,27 @@ class Cache:
         other.length = self.length
         other.images = [(keys[rows], values[rows]) for keys, values in self.images]
         for stores in self.layers:
-            size = stores[0].shape[2] - self.capacity  # of the prefix
-            new = [store.new_empty((len(rows), store.shape[1], size + capacity, store.shape[3]))
-                   for store in stores]
+            size = stores[0].shape[1] - self.capacity  # of the prefix
+            new = [store.new_empty((len(rows), size + capacity, *store.shape[2:])) for store in stores]
             for target, store in zip(new, stores, strict=True):
                 # what lies behind is not written yet
-                target[:, :, :size + self.length] = store[rows, :, :size + self.length]
+                target[:, :size + self.length] = store[rows, :size + self.length]
             other.layers.append((new[0], new[1]))
         return other
+
+    def repeated(self, count: int, capacity: int) -> Cache:
+        """Give a cache of each row `count` times, a group that shares its tokens, for `capacity` tokens."""
+        store = self.layers[0][0]
+        rows = torch.arange(len(store), device=store.device).repeat_interleave(count)
+        other = self.taken(rows, capacity)
+        other.group, other.shared = count, self.length
+        return other
+
+
+def _move(store: Tensor, rows: Tensor, targets: Tensor) -> None:
+    """Copy row rows[i] of a store [rows, ...] to row i, for each i in targets, all at once."""
+    if len(targets):
+        store.index_copy_(0, targets, store.index_select(0, rows[targets]))
 
 
 def rotation(positions: Tensor, head_dim: int, base: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -166,6 +198,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         return Attend.apply(q, k, v, bias)
     if q.device.type == "cuda":
         return attend_fused(q, k, v, bias)
+    if q.shape[2] == 1:  # the heads of a group as so many tokens: their keys are read once
+        stacked = q.reshape(len(q), k.shape[1], -1, q.shape[3])  # [b, g, h / g, e]
+        return F.scaled_dot_product_attention(stacked, k, v, attn_mask=bias).view(q.shape)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=q.shape[1] != k.shape[1])
 
 

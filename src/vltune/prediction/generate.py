@@ -38,9 +38,9 @@ def generate(
     b, t, _ = x.shape
     cache = cache or Cache(t + max_new_tokens)
     hidden, valid = read(decoder, x, valid, cache)
-    cache.select(torch.arange(b, device=x.device).repeat_interleave(beams))
-    valid = valid.repeat_interleave(beams, 0)  # [b * n, s]
-    hidden = hidden.repeat_interleave(beams, 0)
+    if beams > 1:
+        cache = cache.repeated(beams, cache.length + max_new_tokens)
+        valid = valid.repeat_interleave(beams, 0)  # [b * n, s]
     search = Search(b, beams, end, length_penalty, max_new_tokens, x.device)
     while True:
         rows = search.extend(decoder.logits(hidden))
@@ -86,6 +86,15 @@ def _most_likely(logits: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return torch.cat([values for values, _ in parts]), torch.cat([tokens for _, tokens in parts])
 
 
+def _without_gaps(still_open: Tensor) -> Tensor:
+    """Give the indices of the True, int64 [r'], the last of them in the places of the False before."""
+    count = int(still_open.sum())
+    indices = torch.arange(len(still_open), device=still_open.device)
+    kept = indices[:count].clone()
+    kept[~still_open[:count]] = indices[count:][still_open[count:]]
+    return kept
+
+
 class Search:
     """State of a beam search: n running hypotheses of each open input, the best finished one of each."""
 
@@ -103,12 +112,16 @@ class Search:
     def extend(self, logits: Tensor) -> Tensor | None:
         """Extend every running hypothesis by one token, and remove the inputs that are then finished.
 
-        Args: logits [r * n, v] of the next token.
+        The last of the other inputs take their rows, so that few rows move.
+
+        Args: logits of the next token, [r * n, v]; of the first token also [r, v], as all beams are equal.
         Returns: the row that each new hypothesis extends, int64 [r' * n]; None when the search has ended.
         """
         length = self.tokens.shape[1] + 1
         r = len(self.running)
         likely, tokens = _most_likely(logits, 2 * self.n)  # [r * n, 2n]: more of a hypothesis is never taken
+        if len(likely) < r * self.n:
+            likely, tokens = (part.repeat_interleave(self.n, 0) for part in (likely, tokens))
         choices = likely.shape[1]  # fewer, where the vocabulary is smaller
         totals = self.scores[..., None] + likely.view(r, self.n, choices)
         best, index = totals.flatten(1).topk(2 * self.n, dim=1)  # at most n of them can be ends
@@ -129,8 +142,9 @@ class Search:
             own_rows = torch.arange(r * self.n, device=row.device).view(r, self.n)
             self._finish(scores > NEVER, scores, own_rows, length)
             return None
-        self.running, self.scores = self.running[still_open], scores[still_open]
-        rows, tokens = rows[still_open].flatten(), tokens[still_open]
+        kept = _without_gaps(still_open)
+        self.running, self.scores = self.running[kept], scores[kept]
+        rows, tokens = rows[kept].flatten(), tokens[kept]
         self.tokens = torch.cat((self.tokens[rows], tokens.view(-1, 1)), dim=1)
         return rows if len(rows) else None
 
