@@ -16,12 +16,12 @@ import peft
 import torch
 from peer import language_model
 from table import Row, alternate, product_speed, render
-from torch.nn import functional as F
 
 from vltune.data.batch import Text, collate
 from vltune.methods import interface, lora
 from vltune.model.decoder import DecoderConfig
 from vltune.model.loading import load_decoder
+from vltune.model.operations import cross_entropy
 from vltune.model.precision import choose_dtype
 from vltune.model.tensors import read_tensors
 from vltune.model.vision_language import VisionLanguageModel
@@ -56,7 +56,7 @@ def ours(
 
     def step() -> float:
         logits = vlm(features, batch.tokens, batch.positions, batch.mask, batch.sources)
-        loss = F.cross_entropy(logits.float(), batch.labels)
+        loss = cross_entropy(logits, batch.labels) / len(batch.labels)
         return advance(loss, parameters, optimizer)
 
     return step

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from vltune.data import examples as order
 from vltune.data.examples import Example
 from vltune.data.features import Features
+from vltune.model.operations import cross_entropy
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import workers
 from vltune.pipeline.errors import Diverged, InputError
@@ -192,7 +192,7 @@ class Trainer:
         moved = part.to(self.device)
         b = moved.batch
         logits = model(moved.features, b.tokens, b.positions, b.mask, b.sources)
-        return F.cross_entropy(logits.float(), b.labels, reduction="sum")
+        return cross_entropy(logits, b.labels)
 
     @torch.no_grad()
     def _validate(self, examples: list[Example], features: Features) -> tuple[float, int]:

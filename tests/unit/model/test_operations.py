@@ -11,7 +11,7 @@ from torch.autograd import gradcheck
 from torch.nn import functional as F
 
 from vltune.model.attention import attend_fused, rotation
-from vltune.model.operations import Attend, LowRankLinear, RmsNorm, Rotate
+from vltune.model.operations import PORTION, Attend, LowRankLinear, RmsNorm, Rotate, cross_entropy
 
 B, T, H, G, E, D, R = 2, 5, 4, 2, 6, 8, 3
 
@@ -101,3 +101,22 @@ def test_the_form_for_fused_kernels_computes_the_same() -> None:
     written = torch.autograd.grad(Attend.apply(q, k, v, causal(q.dtype)).square().sum(), (q, k, v))
     for first, second in zip(given, written, strict=True):
         torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 4 * PORTION, 33 * PORTION + 1])
+def test_cross_entropy_has_the_bits_of_the_plain_formula(dtype: torch.dtype, rows: int) -> None:
+    labels = torch.randint(0, 50, (rows,), generator=torch.Generator().manual_seed(1))
+    results = []
+    for function in (cross_entropy, lambda x, y: F.cross_entropy(x.float(), y, reduction="sum")):
+        (logits,) = tensors((rows, 50), dtype=dtype)
+        loss = function(logits, labels)
+        (loss / 7).backward()
+        results.append((loss, logits.grad))
+    for ours, plain in zip(*results, strict=True):
+        assert torch.equal(ours, plain)
+
+
+def test_gradients_of_cross_entropy_are_those_of_finite_differences() -> None:
+    labels = torch.arange(PORTION + 1) % 3
+    assert gradcheck(lambda logits: cross_entropy(logits, labels), tensors((PORTION + 1, 3)))
