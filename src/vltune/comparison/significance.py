@@ -105,11 +105,13 @@ def compare(
     differences = _differences(values, first, second)
     parts = _variance(values, moved, first, second)
     names = list(metric.parts)
-    declared = [family is not None and family.holds(names[a], names[b])
-                for a, b in zip(first, second, strict=True)]
-    p, adjusted, half = np.where(
-        declared, _inference(differences, parts, *_size(family, len(values)), level),
-        _inference(differences, parts, len(values), 1, level))
+    declared = np.array([family is not None and family.holds(names[a], names[b])
+                         for a, b in zip(first, second, strict=True)])
+    p, adjusted, half = np.empty((3, len(first)))
+    for chosen, size in ((declared, _size(family, len(values))), (~declared, (len(values), 1))):
+        if chosen.any():
+            own = Parts(*(part[chosen] for part in parts))
+            p[chosen], adjusted[chosen], half[chosen] = _inference(differences[chosen], own, *size, level)
     if moved.shape[-1] < FEWEST_IMAGES:
         p, adjusted, half = np.ones_like(p), np.ones_like(p), np.full_like(p, np.inf)
     about = METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS
@@ -117,7 +119,7 @@ def compare(
         _row(names[a], names[b], *row, margin, about)
         for a, b, *row in zip(
             first.tolist(), second.tolist(), differences.tolist(), half.tolist(), p.tolist(),
-            adjusted.tolist(), declared, strict=True)
+            adjusted.tolist(), declared.tolist(), strict=True)
     ]
 
 
