@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from contracts.graph import ROOT
 from vltune.methods import checkpoint, interface
+from vltune.model.cross_attention import Fusion
 from vltune.model.projector import Kind
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import check, read
@@ -50,13 +51,14 @@ def features(size: int, grid: int, **change: object) -> FeatureSettings:
 
 
 def write_run(
-    root: Path, name: str, method: str, task: str, seed: int, projector: Kind = "words"
+    root: Path, name: str, method: str, task: str, seed: int, projector: Kind = "words",
+    fusion: Fusion = "tokens",
 ) -> Path:
     """Write a checkpoint whose tensors are random, so that every run says something else."""
     base = root / "data/base"
     _, signature = encoder.load(base / "encoder", features(SIZE, GRID))
     sizes = (GRID * GRID, signature["width"], 5, 2)
-    vlm = checkpoint.build(base / "decoder", *sizes, torch.float32, projector=projector)
+    vlm = checkpoint.build(base / "decoder", *sizes, torch.float32, projector=projector, fusion=fusion)
     settings = RATES | SETTINGS[method]
     checked = check(interface.method(method), method, settings)
     rng = torch.Generator().manual_seed(seed)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
 
 from pipeline.conftest import Project, stages_in
 from vltune.pipeline.params import TASKS
@@ -84,3 +88,18 @@ def test_a_queue_runs_every_experiment_on_the_code_it_was_queued_with(project: P
     summaries = [summary_of(project, name) for name in re.findall(r"Queued experiment '([\w-]+)'", queued)]
     assert [summary["method"] for summary in summaries] == ["adapter", "lora", "prefix", "full"], queued
     assert all(summary["of_the_queue"] == 1 for summary in summaries)
+
+
+def test_another_model_or_data_set_reruns_what_depends_on_it(project: Project, tmp_path: Path) -> None:
+    """The models are switched to others of the same form; of the data, the test images change alone."""
+    for model in ("encoder", "decoder"):
+        shutil.copytree(project.folder / f"data/base/{model}", tmp_path / model)
+        weights = tmp_path / model / "model.safetensors"
+        save_file({name: 1.01 * tensor for name, tensor in load_file(weights).items()}, weights)
+    start = ["align@caption"]
+    project.set("fetch", decoder=str(tmp_path / "decoder"))
+    assert stages_in(project.run("dvc", "repro", *start)) == ["fetch", *start]
+    project.set("fetch", encoder=str(tmp_path / "encoder"))
+    assert stages_in(project.run("dvc", "repro", *start)) == ["fetch", "preprocess", *start]
+    project.set("scenes", test=9)
+    assert stages_in(project.run("dvc", "repro", *start)) == ["fetch", "preprocess"]

@@ -23,14 +23,8 @@ def draw_caption(path: Path, model: Model, features: Tensor, image: Path, captio
     """Draw a panel for each token of the caption of an image, given by its features [k, w], into a PNG file.
 
     Raises:
-        InputError: the model has cross-attention, the caption is empty, or the section `attention` of
-            params.yaml is wrong.
+        InputError: the caption is empty, or the section `attention` of params.yaml is wrong.
     """
-    if model.vlm.cross is not None:
-        raise InputError(
-            f"{image}: no attention is drawn with cross-attention (projector.fusion): the decoder's own does "
-            f"not look at the image"
-        )
     settings = load(Attention, "attention", model.root / "params.yaml")
     check_choice(settings, model.vlm.decoder.config)
     ids = model.tokenizer.encode(caption)
@@ -42,6 +36,5 @@ def draw_caption(path: Path, model: Model, features: Tensor, image: Path, captio
     picture = np.asarray(pictures.as_encoded(image, model.extractor.encoder, LARGEST, limit))
     panels = [Panel(text or "(space)", picture, row)
               for text, row in zip(pieces(model.tokenizer, ids), weights, strict=True)]
-    sink = not model.vlm.image_positions.start
     projector = model.vlm.projector
-    draw(path, panels, min(COLUMNS, len(panels)), projector.cells, sink, extras=projector.extras)
+    draw(path, panels, min(COLUMNS, len(panels)), projector.cells, model.vlm.sink, extras=projector.extras)

@@ -77,13 +77,12 @@ def _explained(runs: Runs, run: Run, features: Tensor, prompt: Sequence[int], te
     vlm, settings = runs.vlm(run), runs.attention_settings
     ids = runs.tokenizer.encode(f" {text}" if prompt and text else text)  # as it is trained
     weights: list[list[float]] = []
-    if ids and vlm.cross is None:  # with cross-attention, the decoder's own does not look at the image
+    if ids:
         forced = force(vlm, features, [Text((*prompt, *vlm.template.suffix), tuple(ids))])
         taken = on_image(attention(vlm, forced, settings.layers, settings.heads)[0], forced)
         weights = [[round(x, DIGITS) for x in row] for row in taken.tolist()]
     return {"text": text, "tokens": parts(runs.tokenizer, ids), "weights": weights,
-            "cells": vlm.projector.cells, "extras": vlm.projector.extras,
-            "sink": not vlm.image_positions.start}
+            "cells": vlm.projector.cells, "extras": vlm.projector.extras, "sink": vlm.sink}
 
 
 def parts(tokenizer: Tokenizer, ids: Sequence[int]) -> list[str]:

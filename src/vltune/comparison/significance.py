@@ -105,11 +105,11 @@ def compare(
     differences = _differences(values, first, second)
     parts = _variance(values, moved, first, second)
     names = list(metric.parts)
-    declared = [family is not None and family.holds(names[a], names[b])
-                for a, b in zip(first, second, strict=True)]
-    p, adjusted, half = np.where(
-        declared, _inference(differences, parts, *_size(family, len(values)), level),
-        _inference(differences, parts, len(values), 1, level))
+    declared = _declared(family, names, first, second)
+    p, adjusted, half = np.empty((3, len(first)))
+    for own, size in ((declared, _size(family, len(values))), (~declared, (len(values), 1))):
+        if own.any():
+            p[own], adjusted[own], half[own] = _inference(differences[own], parts.of(own), *size, level)
     if moved.shape[-1] < FEWEST_IMAGES:
         p, adjusted, half = np.ones_like(p), np.ones_like(p), np.full_like(p, np.inf)
     about = METHODS if values.shape[1] >= FEWEST_SEEDS else RUNS
@@ -117,7 +117,7 @@ def compare(
         _row(names[a], names[b], *row, margin, about)
         for a, b, *row in zip(
             first.tolist(), second.tolist(), differences.tolist(), half.tolist(), p.tolist(),
-            adjusted.tolist(), declared, strict=True)
+            adjusted.tolist(), declared.tolist(), strict=True)
     ]
 
 
@@ -150,6 +150,12 @@ def _variance(values: np.ndarray, moved: np.ndarray, first: np.ndarray, second: 
         return variance.alone(images, number)
     over_seeds = variance.of_seeds(values, first, second)
     return variance.combined(over_seeds._replace(value=over_seeds.value / seeds), images, number)
+
+
+def _declared(family: Family | None, names: list[str], first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Say of each pair whether the family holds it: bool [pairs]."""
+    return np.array([family is not None and family.holds(names[a], names[b])
+                     for a, b in zip(first, second, strict=True)])
 
 
 def _size(family: Family | None, methods: int) -> tuple[int, int]:

@@ -44,6 +44,10 @@ class Parts(NamedTuple):
     freedom: np.ndarray
     shares: np.ndarray
 
+    def of(self, chosen: np.ndarray) -> Parts:
+        """Give those of some variances, by a mask."""
+        return Parts(*(part[chosen] for part in self))
+
 
 class Images(NamedTuple):
     """What images contribute to the variance of a mean over seeds: in all, and the part that seeds contain

@@ -78,11 +78,14 @@ class CrossAttention(nn.Module):
         `before` other positions, or, where x continues a row, those in its cache."""
         if cache is not None and cache.images:
             return cache.images
-        images = x[:, before:before + self.image_tokens]
-        pairs = [layer.keys_and_values(images) for layer in self.layers]
+        pairs = self.pairs(x[:, before:before + self.image_tokens])
         if cache is not None:
             cache.images = pairs
         return pairs
+
+    def pairs(self, images: Tensor) -> list[Pair]:
+        """Give the keys and values of every layer, of image tokens [b, m, d]."""
+        return [layer.keys_and_values(images) for layer in self.layers]
 
     def hidden(self, mask: Tensor, before: int) -> Tensor:
         """Hide the image tokens from self-attention: mask, bool [b, 1, t, s], for the last t of s tokens. An

@@ -69,6 +69,12 @@ class VisionLanguageModel(nn.Module):
         start = self.decoder.prompt.length + (len(self.template.before) if self.cross is None else 0)
         return range(start, start + self.projector.tokens)
 
+    @property
+    def sink(self) -> bool:
+        """Whether the first image token is the first position that texts look at, which collects attention
+        whatever it holds. Cross-attention has no such position."""
+        return self.cross is None and not self.image_positions.start
+
     def forward(
         self, features: Tensor, tokens: Tensor, positions: Tensor, mask: Tensor, sources: Tensor
     ) -> Tensor:

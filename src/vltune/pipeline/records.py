@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
@@ -17,6 +17,7 @@ from vltune.pipeline.rows import read_rows, write_rows
 
 SPLITS = ("train", "val", "test")
 IDS = ("id", "image_id", "question_id")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,3 +180,10 @@ def repeated(path: Path, where: str, ids: list[int | str]) -> None:
         counts[i] += 1
     first = next(i for i, count in counts.items() if count > 1)
     raise InputError(f"{path}: id {first!r} stands {counts[first]} times in {where}; ids must be unique")
+
+
+def evenly(rows: list[T], count: int) -> list[T]:
+    """Take `count` rows at equal distances, from the middle of each stretch; all rows if there are fewer."""
+    if len(rows) <= count:
+        return rows
+    return [rows[(2 * i + 1) * len(rows) // (2 * count)] for i in range(count)]

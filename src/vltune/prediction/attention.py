@@ -1,7 +1,8 @@
 """The decoder's attention on the image when it predicts each token of a text that is there (teacher forcing).
 
 The weights are taken from the decoder while it computes, with whatever a method has put into it: a second
-pass over a generated text. No other pass records anything.
+pass over a generated text. No other pass records anything. A decoder that looks at images by cross-attention
+does not see them in its self-attention; the weights are then those of the cross-attention.
 
 Shapes: b images, k features of an image, w feature width, m image tokens, t positions of a row, q predicted
 tokens of all rows, s keys (t, and those of a key/value prefix in front of them), h query heads, g key/value
@@ -21,6 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.overrides import TorchFunctionMode
 
 from vltune.data.batch import Text
+from vltune.model.attention import Cache
 from vltune.model.decoder import Decoder
 from vltune.model.vision_language import VisionLanguageModel
 
@@ -59,14 +61,15 @@ def force(vlm: VisionLanguageModel, features: Tensor, texts: Sequence[Text]) -> 
     return Forced(x, vlm.image_positions, rows, queries, target)
 
 
-def read(decoder: Decoder, x: Tensor, positions: Tensor) -> Tensor:
+def read(decoder: Decoder, x: Tensor, positions: Tensor, cache: Cache | None = None) -> Tensor:
     """Run the decoder on rows of embeddings [r, t, d] at positions [r, t]; every token looks back.
 
+    Args: cache, an empty one; with cross-attention it may hold what is seen of the images.
     Returns: the hidden states [r, t, d].
     """
     r, t, _ = x.shape
     causal = torch.ones(t, t, dtype=torch.bool, device=x.device).tril()
-    return decoder(x, positions, causal.expand(r, 1, t, t))
+    return decoder(x, positions, causal.expand(r, 1, t, t), cache)
 
 
 def log_probabilities(decoder: Decoder, hidden: Tensor, target: Tensor) -> Tensor:
@@ -120,21 +123,26 @@ def attention(
 
     Args: layers, heads: those whose weights are averaged, from 0; all if empty.
     Returns: the weights [q, s] with which each token was predicted, summing to one over the keys: first those
-        of a key/value prefix, then the t positions; the log-probabilities [q] of the tokens.
+        of a key/value prefix, then the t positions; with cross-attention [q, m], over the image tokens alone;
+        the log-probabilities [q] of the tokens.
     Source: Vaswani et al. 2017, equation 1; Vig 2019, A multiscale visualization of attention.
     """
     positions = torch.arange(forced.x.shape[1], device=forced.x.device).expand(len(forced.x), -1)
     with Recorder(heads) as recorder:
         hidden = read(vlm.decoder, forced.x, positions)
-    if len(recorder.layers) != len(vlm.decoder.blocks):
-        raise RuntimeError(f"recorded {len(recorder.layers)} of {len(vlm.decoder.blocks)} layers")
-    chosen = [recorder.layers[i][forced.rows, forced.queries] for i in layers or range(len(recorder.layers))]
+    calls = 1 if vlm.cross is None else 2  # of the kernel in a layer; cross-attention comes first
+    if len(recorder.layers) != calls * len(vlm.decoder.blocks):
+        raise RuntimeError(f"recorded {len(recorder.layers)} of {calls * len(vlm.decoder.blocks)} layers")
+    recorded = recorder.layers[::calls]
+    chosen = [recorded[i][forced.rows, forced.queries] for i in layers or range(len(recorded))]
     weights = torch.stack(chosen).mean(0)
     check_sums(weights)
     return weights, log_probabilities(vlm.decoder, hidden[forced.rows, forced.queries], forced.target)
 
 
 def on_image(weights: Tensor, forced: Forced) -> Tensor:
-    """Take the weights [q, m] on the image tokens out of those on all keys, [q, s]."""
+    """Take the weights [q, m] on the image tokens out of those of `attention`."""
+    if weights.shape[1] == len(forced.image):  # cross-attention has no other keys
+        return weights
     prefix = weights.shape[1] - forced.x.shape[1]
     return weights[:, prefix + forced.image.start:prefix + forced.image.stop]

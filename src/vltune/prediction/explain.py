@@ -22,7 +22,7 @@ from vltune.pipeline.files import write_json
 from vltune.pipeline.params import Section
 from vltune.pipeline.questions import AnswerPrediction, read_answer_predictions
 from vltune.pipeline.randomness import derive
-from vltune.pipeline.records import read_predictions
+from vltune.pipeline.records import evenly, read_predictions
 from vltune.prediction.attention import Forced, attention, force, on_image
 from vltune.prediction.faithfulness import MASKED, Check, check
 
@@ -68,8 +68,7 @@ def explain(
         InputError: as `check_choice`.
     """
     check_choice(settings, vlm.decoder.config)
-    # with cross-attention, the decoder's own attention does not look at the image
-    cases = [] if vlm.cross is not None else CASES[run[1]](run, settings.images)
+    cases = CASES[run[1]](run, settings.images)
     generator = torch.Generator().manual_seed(derive(settings.seed, "masked image tokens"))
     rows: list[dict[str, Any]] = []
     for start in tqdm(range(0, len(cases), BATCH), f"{' '.join(map(str, run))}: attention", unit="batch"):
@@ -84,7 +83,7 @@ def explain(
         rows += [_row(case, i, forced, weights, checked, tokenizer) for i, case in enumerate(batch)]
     write_json(paths.predictions(*run).with_suffix(".attention.json"), {
         "settings": settings.model_dump(), "cells": vlm.projector.cells, "tags": vlm.projector.tags,
-        **_beyond_plain(vlm, features.signature), "sink": not vlm.image_positions.start, "images": rows})
+        **_beyond_plain(vlm, features.signature), "sink": vlm.sink, "images": rows})
 
 
 def _beyond_plain(vlm: VisionLanguageModel, signature: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +136,7 @@ def _row(
 
 def _captions(run: tuple[str, str, int], count: int) -> list[Case]:
     rows = read_predictions(paths.predictions(*run))
-    return [Case(row.image_id, row.file_name, "", row.caption) for row in _evenly(rows, count)]
+    return [Case(row.image_id, row.file_name, "", row.caption) for row in evenly(rows, count)]
 
 
 def _answers(run: tuple[str, str, int], count: int) -> list[Case]:
@@ -145,14 +144,8 @@ def _answers(run: tuple[str, str, int], count: int) -> list[Case]:
     groups: dict[int | str, list[AnswerPrediction]] = {}
     for row in read_answer_predictions(paths.predictions(*run)):
         groups.setdefault(row.image_id, []).append(row)
-    rows = [group[i % len(group)] for i, group in enumerate(_evenly(list(groups.values()), count))]
+    rows = [group[i % len(group)] for i, group in enumerate(evenly(list(groups.values()), count))]
     return [Case(row.image_id, row.file_name, row.question, row.answer) for row in rows]
 
 
 CASES = {"caption": _captions, "vqa": _answers}  # by task
-
-
-def _evenly(rows: list[Any], count: int) -> list[Any]:
-    """Take `count` rows at equal distances; all if there are fewer."""
-    count = min(count, len(rows))
-    return [rows[(2 * i + 1) * len(rows) // (2 * count)] for i in range(count)]

@@ -6,6 +6,7 @@ more than masking as many random ones, and more than masking those of the lowest
 the attention in another image ranks highest tells a habit of the model from what is about this image.
 
 A masked token is taken out of the row, and the others keep their positions: no token sees it in any layer.
+With cross-attention it is taken out of the keys and values of each layer.
 The first position of the row is never masked, nor ranked. It collects attention whatever it holds (an
 attention sink; Xiao et al. 2024, Efficient streaming language models with attention sinks, section 3.1), and
 many models fail without it whatever was there.
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vltune.model.attention import Cache
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.prediction.attention import Forced, log_probabilities, read
 
@@ -55,7 +57,7 @@ def check(
     chosen = most_dependent(vlm, forced, unmasked, tokens)
     if not len(chosen):
         return Check(chosen, unmasked.new_empty(0, len(MASKED)))
-    sink = 1 if forced.image.start == 0 else 0
+    sink = int(vlm.sink)
     ranked = len(forced.image) - sink
     count = min(ranked, max(1, math.ceil(share * ranked)))
     of_image = torch.zeros(len(forced.x), weights.shape[1], device=weights.device)
@@ -124,10 +126,15 @@ def masked_log_probabilities(
     """
     rows, queries = forced.rows[chosen][:, None], forced.queries[chosen]
     t = int(queries.max()) + 1
-    kept = torch.ones(len(chosen), t, dtype=torch.bool, device=chosen.device)
-    kept.scatter_(1, forced.image.start + masked, value=False)
-    positions = torch.arange(t, device=chosen.device).expand(len(chosen), t)[kept].view(len(chosen), -1)
-    hidden = read(vlm.decoder, forced.x[rows, positions], positions)
+    every = torch.arange(t, device=chosen.device).expand(len(chosen), t)
+    kept = torch.ones_like(every, dtype=torch.bool).scatter_(1, forced.image.start + masked, value=False)
+    positions, cache = every[kept].view(len(chosen), -1), None
+    if vlm.cross is not None:  # the row stays whole, as no token sees the image tokens in it
+        images = positions[:, forced.image.start:forced.image.stop - masked.shape[1]]
+        cache = Cache(t)
+        cache.images = vlm.cross.pairs(forced.x[rows, images])
+        positions = every
+    hidden = read(vlm.decoder, forced.x[rows, positions], positions, cache)
     number = torch.arange(len(chosen), device=chosen.device)
-    return log_probabilities(
-        vlm.decoder, hidden[number, queries - masked.shape[1]], forced.target[chosen])
+    last = queries - (t - positions.shape[1])
+    return log_probabilities(vlm.decoder, hidden[number, last], forced.target[chosen])

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from vltune.comparison.attention import Explained
 from vltune.pipeline.files import whole
+from vltune.pipeline.records import evenly
 from vltune.report import gallery
 from vltune.report.style import STYLE
 
@@ -147,7 +148,7 @@ def examples(path: Path, explained: list[Explained]) -> None:
     methods = [first[method] for method in dict.fromkeys(item.run.method for item in explained)]
     by_image = [{row["image_id"]: row for row in item.images if row["checked"]} for item in methods]
     common = [image for image in (by_image[0] if by_image else {}) if all(image in own for own in by_image)]
-    chosen = gallery.evenly([image for image in common if _path(by_image[0][image]).is_file()], EXAMPLES)
+    chosen = evenly([image for image in common if _path(by_image[0][image]).is_file()], EXAMPLES)
     panels = [_panel(item, own[image]) for item, own in zip(methods, by_image, strict=True)
               for image in chosen]
     draw(path, panels, max(1, len(chosen)), methods[0].cells if methods else 1,

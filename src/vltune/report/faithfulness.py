@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vltune.comparison.attention import AGAINST, faithful
-from vltune.report.text import listed
+from vltune.report.text import TITLES, listed
 
 NAMES = {"attention": "attention", "gradient": "gradient times input"}
 OTHERS = {"random": "random", "lowest": "lowest", "elsewhere": "another image's"}
@@ -37,5 +37,4 @@ def _sentence(rows: list[dict[str, Any]], task: str, attribution: str) -> str:
     yes, no = ([name for name, shown in methods.items() if shown is wanted] for wanted in (True, False))
     parts = [f"a faithful explanation by this check for {listed(yes)}"] if yes else []
     parts += [f"not shown to be a faithful explanation for {listed(no)}"] if no else []
-    name = NAMES[attribution]
-    return f"{task}: {name[0].upper()}{name[1:]} is {'; it is '.join(parts)}."
+    return f"{TITLES.get(task, task)}: {NAMES[attribution]} is {'; it is '.join(parts)}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import TypeVar
 
 from PIL import Image
 
@@ -15,14 +14,6 @@ from vltune.pipeline.files import read_json
 THUMBNAIL = 144  # pixels
 QUALITY = 60  # of a thumbnail
 FOLDER = paths.RAW / "images/test"
-T = TypeVar("T")
-
-
-def evenly(rows: list[T], count: int) -> list[T]:
-    """Take `count` rows at equal distances, from the middle of each stretch; all rows if there are fewer."""
-    if len(rows) <= count:
-        return rows
-    return [rows[(2 * i + 1) * len(rows) // (2 * count)] for i in range(count)]
 
 
 def thumbnail(path: Path, side: int = THUMBNAIL) -> str:

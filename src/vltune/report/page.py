@@ -36,9 +36,9 @@ from vltune.report.meaning import meaning, scope
 from vltune.report.note import note
 from vltune.report.style import colours, marks
 from vltune.report.template import render
+from vltune.report.text import TITLES
 
 FOLDER = Path(__file__).with_name("template")
-TITLES = {"caption": "Captions", "vqa": "Questions"}
 NARROW_SPACE = "\u202f"  # without a line break
 GALLERY = "<!-- gallery -->"  # where the cards go, once it is known how many fit
 MILLION = 1_000_000

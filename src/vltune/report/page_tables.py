@@ -13,6 +13,8 @@ from vltune.report.answer import against_most_trained, most_trained
 from vltune.report.cells import Cell, Table, number, score, table
 from vltune.report.tables import percent
 
+NO_BREAK = "\u00a0"
+
 
 def main(comparison: Comparison, costs: pd.DataFrame) -> Table:
     """Give the main metric of every method, what it trains, and its word against the method that trains most.
@@ -39,7 +41,8 @@ def _word(comparison: Comparison, method: str, word: str, row: Row) -> Cell:
     difference = row.difference if row.a == method else -row.difference
     within = "within the margin; " if row.established and row.within_margin else ""
     family = comparison.family(row, comparison.verdicts[comparison.first.spec.main])
-    return Cell(word, f"{within}{difference:+.3f}, p {text.p_value(row)}, {family}", difference)
+    p = f"p {text.p_value(row)}".replace(" ", NO_BREAK)
+    return Cell(word, f"{within}{difference:+.3f}, {p}, {family}", difference)
 
 
 def metrics(comparison: Comparison) -> Table:

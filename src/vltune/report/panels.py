@@ -20,7 +20,7 @@ from vltune.report.style import DASHES, INK
 HOVER = "hover: "
 BLIND = {"marker": "d", "markersize": 7, "markerfacecolor": "white", "markeredgecolor": INK, "linestyle": ""}
 POINTS = 14  # of a curve that show their value
-DARKER = 0.55  # luminance of a cell from which on its number is dark
+DARKER = 0.48  # luminance of a cell from which on a dark number has more contrast than a light one
 
 
 def hover(artist: Artist, text: str) -> None:

@@ -16,8 +16,9 @@ from PIL import Image
 
 from vltune.comparison.runs import Run
 from vltune.pipeline.files import replaced, whole
+from vltune.pipeline.records import evenly
 from vltune.report.cards import Card, Output, cards
-from vltune.report.gallery import FOLDER, evenly
+from vltune.report.gallery import FOLDER
 from vltune.report.style import INK, STYLE
 
 COUNT = 12

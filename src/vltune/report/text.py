@@ -14,6 +14,8 @@ from vltune.report.meaning import meaning
 from vltune.report.note import note
 from vltune.report.tables import percent
 
+TITLES = {"caption": "Captions", "vqa": "Questions"}
+
 
 def markdown(comparisons: list[Comparison], missing: list[str], metric: str | None = None) -> str:
     """Give tables and sentences, task by task; no timing is in it, so it repeats bit for bit.

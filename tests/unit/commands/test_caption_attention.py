@@ -14,11 +14,12 @@ from command import vltune
 @pytest.fixture(scope="module")
 def root(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = repository.make(tmp_path_factory.mktemp("repository"), tiny)
+    repository.write_run(root, "crossed", "lora", "caption", 7, fusion="cross")
     repository.draw(root / "photos", "a.png", "b.jpg")
     return root
 
 
-@pytest.mark.parametrize("method", ["lora", "prefix", "prompt"])
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt", "crossed"])
 def test_a_picture_is_drawn_and_the_caption_is_the_same(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture, method: str
 ) -> None:

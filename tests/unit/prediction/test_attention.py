@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from forced import FEATURES, TEXTS, attached
 from vltune.data.batch import collate
 from vltune.methods import interface
+from vltune.model.cross_attention import GatedCrossAttention
 from vltune.prediction import attention
 from vltune.prediction.attention import Recorder, check_sums, force, on_image
 
@@ -86,6 +87,33 @@ def test_a_text_has_the_same_attention_alone_and_in_a_batch(tiny: Path) -> None:
         rows = together.rows == i
         torch.testing.assert_close(own_scores, scores[rows], atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(own, weights[rows][:, :own.shape[1]], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt"])
+@torch.no_grad()
+def test_with_cross_attention_the_weights_are_its_own(tiny: Path, method: str) -> None:
+    vlm = attached(tiny, method, "cross")
+    forced = force(vlm, FEATURES, TEXTS)
+    softmaxes: list[torch.Tensor] = []
+
+    def weigh(layer: GatedCrossAttention, given: tuple) -> None:
+        x, (keys, _) = given
+        q = layer.q(layer.norm(x)).unflatten(-1, (layer.heads, layer.head_dim)).transpose(1, 2)
+        softmaxes.append((q @ keys.mT / layer.head_dim**0.5).softmax(-1))  # [b, h, t, m]
+
+    hooks = [layer.register_forward_pre_hook(weigh) for layer in vlm.cross.layers]
+    weights, _ = attention.attention(vlm, forced, [], [])
+    for hook in hooks:
+        hook.remove()
+    expected = torch.stack(softmaxes).mean((0, 2))[forced.rows, forced.queries]
+    torch.testing.assert_close(weights, expected, atol=1e-6, rtol=1e-5)
+    assert torch.equal(on_image(weights, forced), weights)
+    assert weights.shape == (8, 4 + 2)
+    torch.testing.assert_close(weights.sum(1), torch.ones(8), atol=1e-5, rtol=0)
+    single, _ = attention.attention(vlm, forced, [1], [3])
+    torch.testing.assert_close(
+        single, softmaxes[1][:, 3][forced.rows, forced.queries], atol=1e-6, rtol=1e-5)
+    assert not vlm.sink
 
 
 def test_layers_and_heads_are_chosen(tiny: Path) -> None:

@@ -29,7 +29,7 @@ TEXTS = ["a cat", "", "a dog on it", "a", "there is a hat", "cup"]
 def vlm(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VisionLanguageModel:
     """A model, in a folder with test images and predictions."""
     monkeypatch.chdir(tmp_path)
-    trainable.make(tiny)
+    trainable.make(tiny, trainable.PROJECTOR)
     trainable.write_split("test", 6)
     write_predictions(paths.predictions("lora", "caption", 0), [
         Prediction(i, f"{i}.png", text, ["a cat"]) for i, text in enumerate(TEXTS)])
@@ -82,6 +82,19 @@ def test_answers_are_explained_each_with_another_question(vlm: VisionLanguageMod
     assert [row["question"] for row in content["images"]] == 2 * ["what 0?", "what 1?", "what 2?"]
     assert content["images"][1]["tokens"] == content["images"][1]["weights"] == []  # an empty answer
     assert all(row["drops"] for row in content["images"] if row["text"])
+
+
+@pytest.mark.parametrize("task", ["caption", "vqa"])
+def test_cross_attention_is_explained_too(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, task: str
+) -> None:
+    monkeypatch.setattr(trainable, "PROJECTOR", trainable.PROJECTOR.model_copy(update={"fusion": "cross"}))
+    content = explained(request.getfixturevalue("vlm"), task)
+    assert not content["sink"]
+    for row in content["images"]:
+        weights = torch.tensor([[float(x) for x in line.split()] for line in row["weights"]])
+        torch.testing.assert_close(weights.sum(1), torch.ones(len(row["tokens"])), atol=1e-3, rtol=0)
+        assert set(row["drops"]) == set(MASKED)  # the first token can be checked too
 
 
 def test_a_choice_changes_the_weights_and_another_seed_the_random_tokens(vlm: VisionLanguageModel) -> None:

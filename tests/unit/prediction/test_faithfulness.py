@@ -11,6 +11,8 @@ import torch
 from forced import FEATURES, TEXTS, attached
 from vltune.data.batch import Text
 from vltune.methods import interface
+from vltune.model.attention import attend
+from vltune.model.cross_attention import Fusion
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.prediction import attention, faithfulness
 from vltune.prediction.attention import Forced, force, log_probabilities
@@ -39,9 +41,29 @@ def test_a_removed_token_is_a_key_that_nobody_sees(tiny: Path, method: str) -> N
     torch.testing.assert_close(removed, expected, atol=1e-5, rtol=1e-5)
 
 
-@by_method
-def test_the_gradient_is_that_of_finite_differences(tiny: Path, method: str) -> None:
-    vlm = attached(tiny, method)
+@pytest.mark.parametrize("method", ["lora", "prefix", "prompt"])
+@torch.no_grad()
+def test_with_cross_attention_a_removed_token_is_a_key_that_nobody_sees(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    vlm = attached(tiny, method, "cross")
+    forced = force(vlm, FEATURES, TEXTS)
+    chosen, masked = torch.tensor([0, 2, 3, 7]), torch.tensor([[1, 4], [2, 3], [5, 0], [3, 4]])
+    removed = faithfulness.masked_log_probabilities(vlm, forced, chosen, masked)
+    bias = torch.zeros(4, 1, 1, IMAGE_TOKENS).scatter_(3, masked[:, None, None], float("-inf"))
+    monkeypatch.setattr(
+        "vltune.model.cross_attention.attend", lambda q, k, v, everywhere: attend(q, k, v, everywhere + bias))
+    x = forced.x[forced.rows[chosen]]
+    hidden = attention.read(vlm.decoder, x, torch.arange(x.shape[1]).expand(4, -1))
+    expected = log_probabilities(
+        vlm.decoder, hidden[torch.arange(4), forced.queries[chosen]], forced.target[chosen])
+    torch.testing.assert_close(removed, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("method", "fusion"), [
+    *((name, "tokens") for name in interface.names()), ("lora", "cross"), ("prompt", "cross")])
+def test_the_gradient_is_that_of_finite_differences(tiny: Path, method: str, fusion: Fusion) -> None:
+    vlm = attached(tiny, method, fusion)
     single = force(vlm, FEATURES, TEXTS)
     vlm.double()
     forced = Forced(single.x.double(), single.image, single.rows, single.queries, single.target)
@@ -114,6 +136,18 @@ def test_behind_a_prompt_every_image_token_is_ranked(tiny: Path, monkeypatch: py
     drops, seen = checked(attached(tiny, "prompt"), monkeypatch, share=1.0)
     assert {tuple(sorted(row)) for row in seen[0].tolist()} == {tuple(range(IMAGE_TOKENS))}
     assert drops["attention_highest"].tolist() == [65, 65]
+
+
+@torch.no_grad()
+def test_with_cross_attention_every_token_of_a_text_and_of_the_image_takes_part(tiny: Path) -> None:
+    vlm = attached(tiny, "lora", "cross")
+    forced = force(vlm, FEATURES, TEXTS)
+    weights, unmasked = attention.attention(vlm, forced, [], [])
+    assert faithfulness.most_dependent(vlm, forced, unmasked, 9).tolist() == list(range(8))
+    result = check(vlm, forced, weights, unmasked, 1, 1.0, torch.Generator())
+    drops = result.drops.T
+    assert drops.abs().min() > 0
+    assert all(torch.equal(drops[0], same) for same in drops[1:]), "all image tokens are masked each time"
 
 
 def test_texts_without_a_token_to_check_have_no_drops(tiny: Path) -> None:

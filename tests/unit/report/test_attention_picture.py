@@ -86,8 +86,8 @@ def test_the_report_has_the_table_the_figure_and_the_verdict() -> None:
     assert [(row["method"], row["attribution"], row["against"]) for row in rows[:3]] == [
         ("lora", "attention", against) for against in ("random", "lowest", "elsewhere")]
     page = re.sub(r"\s+", " ", Path("plots/report.html").read_text())
-    assert "Attention is a faithful explanation by this check for lora; it is not shown to be a faithful " \
-           "explanation for prefix." in page
+    assert "Captions: attention is a faithful explanation by this check for lora; it is not shown to be a " \
+           "faithful explanation for prefix." in page
     assert "attention: against another image" in page
     assert len(orange(Path("plots/attention.png"))) > 500
     first = Path("plots/attention.png").read_bytes()
@@ -109,5 +109,5 @@ def test_a_sentence_says_what_is_not_shown() -> None:
             for attribution, verdict in (("attention", "less"), ("gradient", "more"))
             for against in ("random", "lowest")]
     assert faithfulness.sentences(rows) == [
-        "vqa: Attention is not shown to be a faithful explanation for lora.",
-        "vqa: Gradient times input is a faithful explanation by this check for lora."]
+        "Questions: attention is not shown to be a faithful explanation for lora.",
+        "Questions: gradient times input is a faithful explanation by this check for lora."]

@@ -165,7 +165,7 @@ def test_shares_are_of_the_decoder_and_of_everything() -> None:
     assert [cell.text for cell in row] == ["lora", "2.350", "0.91 %", "run worse"]
     assert row[2].small == "1.08 % with projector"
     assert row[3].order == pytest.approx(-0.09)
-    assert row[3].small.startswith("-0.090, p < 0.001, ")
+    assert row[3].small.startswith("-0.090, p\u00a0<\u00a00.001, ")
     assert row[3].small.endswith("exploratory"), "nothing was declared"
 
 

@@ -120,7 +120,7 @@ function update(row, event, section, began) {
 function word(token, i, event) {
   const shown = element("span", "", token.trim());
   const on = () => {
-    if (event.weights[i]) show(token.trim(), event.weights[i], event); // none with cross-attention
+    show(token.trim(), event.weights[i], event);
     shown.classList.add("on");
   };
   shown.tabIndex = 0;
