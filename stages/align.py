@@ -6,16 +6,18 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent, run
+
+die_with_parent()  # before the imports that take seconds
+
 import argparse
 
 from vltune.pipeline.params import TASKS, load
-from vltune.pipeline.process import die_with_parent, run
 from vltune.training.align import Align, ProjectorSettings, write_start
 
 
 def main() -> None:
     """Write models/aligned/TASK-0."""
-    die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", required=True, choices=TASKS)
     task = parser.parse_args().task

@@ -6,18 +6,20 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent, run
+
+die_with_parent()  # before the imports that take seconds
+
 import argparse
 
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.clip import ClipScore
 from vltune.metrics.evaluate import evaluate
 from vltune.pipeline.params import TASKS, load
-from vltune.pipeline.process import die_with_parent, run
 
 
 def main() -> None:
     """Write data/results/METHOD/TASK-SEED.json."""
-    die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--method", required=True, help="a method, or the name of the start, that has predictions"

@@ -7,20 +7,22 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent
+
+die_with_parent()  # before the imports that take seconds
+
 import argparse
 
 from vltune.methods import interface
 from vltune.pipeline import launch
 from vltune.pipeline.params import TASKS, load
 from vltune.pipeline.paths import START
-from vltune.pipeline.process import die_with_parent
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict, predict
 
 
 def main() -> None:
     """Write data/predictions/TASK-METHOD-SEED.json and TASK-METHOD-SEED.attention.json."""
-    die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=[*interface.names(), START])
     parser.add_argument("--task", required=True, choices=TASKS)

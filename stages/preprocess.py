@@ -7,10 +7,13 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent
+
+die_with_parent()  # before the imports that take seconds
+
 from vltune.pipeline import launch, workers
 from vltune.pipeline.files import write_json
 from vltune.pipeline.params import load as section
-from vltune.pipeline.process import die_with_parent
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.preprocessing.encoder import load
 from vltune.preprocessing.extract import cache_split
@@ -21,14 +24,13 @@ from vltune.preprocessing.settings import Preprocess
 
 def main() -> None:
     """Write data/features from data/raw and data/base/encoder."""
-    die_with_parent()
     p = section(Preprocess, "preprocess")
     encoder, signature = load(Path("data/base/encoder"), p)
     folder, raw = Path("data/features"), Path("data/raw")
     read = partial(read_image, fit=encoder.fitting(), pixel_limit=p.pixel_limit)
     for split in SPLITS:
-        captions = read_captions(raw / f"captions_{split}.json")
-        given = (captions.images, raw / "images" / split, folder)
+        images = read_captions(raw / f"captions_{split}.json").images
+        given = (images, raw / "images" / split, folder)
         how = (read, encoder.encode, (signature["tokens"], signature["width"]), p.batch_size,
                p.max_unreadable_share)
         unreadable = cache_split(*given, split, *how)
@@ -39,9 +41,7 @@ def main() -> None:
         for name, reason in unreadable.items():
             sys.stderr.write(f"left out: {split}/{name}: {reason}\n")
         if unreadable:
-            sys.stderr.write(
-                f"{split}: {len(unreadable)} of {len(captions.images)} images could not be read\n"
-            )
+            sys.stderr.write(f"{split}: {len(unreadable)} of {len(images)} images could not be read\n")
     if workers.rank() == 0:
         write_json(folder / "signature.json", signature)
 

@@ -6,18 +6,20 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent, run
+
+die_with_parent()  # before the imports that take seconds
+
 from vltune.comparison.choice import compared, settings, values
 from vltune.comparison.claims import Claims
 from vltune.pipeline import environment
 from vltune.pipeline.params import load
-from vltune.pipeline.process import die_with_parent, run
 from vltune.report.page import Report
 from vltune.report.report import report
 
 
 def main() -> None:
     """Write the tables and environment.json of metrics/, plots/*.{json,png} and plots/report.html."""
-    die_with_parent()
     environment.gather()
     methods, tasks, seeds = compared(), values("tasks"), values("seeds", int)
     shown = {"methods": methods, "tasks": tasks, "seeds": seeds} | settings(

@@ -7,15 +7,17 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent, run
+
+die_with_parent()  # before the imports that take seconds
+
 from vltune.comparison.choice import compared, values
 from vltune.comparison.summary import summarize
 from vltune.pipeline.params import choice
-from vltune.pipeline.process import die_with_parent, run
 
 
 def main() -> None:
     """Write metrics/summary.json and metrics/cost.json."""
-    die_with_parent()
     summarize(choice("method", compared()), values("tasks"), values("seeds", int))
 
 

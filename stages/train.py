@@ -6,19 +6,21 @@ from pathlib import Path
 # the code of this revision, not an installed one
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from vltune.pipeline.process import die_with_parent
+
+die_with_parent()  # before the imports that take seconds
+
 import argparse
 
 from vltune.methods import interface
 from vltune.pipeline import launch
 from vltune.pipeline.params import TASKS, load
-from vltune.pipeline.process import die_with_parent
 from vltune.training.budget import Budget
 from vltune.training.train import Train, train_stage
 
 
 def main() -> None:
     """Write models/METHOD/TASK-SEED, its curve and its resources."""
-    die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=interface.names())
     parser.add_argument("--task", required=True, choices=TASKS)

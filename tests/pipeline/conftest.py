@@ -18,8 +18,9 @@ from dvc.utils.serialize import modify_yaml
 
 from contracts.graph import ROOT
 from pipeline import meteor_server
-from vltune.commands.verify import TIMINGS, outside_git
+from vltune.commands.verify import TIMINGS
 from vltune.pipeline.params import TASKS, read
+from vltune.pipeline.process import outside_git
 
 TINY = {
     "tasks": list(TASKS),

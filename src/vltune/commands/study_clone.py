@@ -20,12 +20,12 @@ from pathlib import Path
 from dvc.utils.serialize import modify_yaml
 
 from vltune.commands.study_plan import Planned, Study, override
-from vltune.commands.verify import git, outside_git
+from vltune.commands.verify import git
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import replaced
 from vltune.pipeline.params import PARAMS
-from vltune.pipeline.process import die_with_parent
+from vltune.pipeline.process import die_with_parent, outside_git
 
 WORK = Path(".work/studies")
 CODE = ("params.yaml", "dvc.yaml", "src", "stages")

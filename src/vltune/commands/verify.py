@@ -17,11 +17,11 @@ from vltune.pipeline import environment
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.params import read
+from vltune.pipeline.process import outside_git
 
 # Files that differ between two runs of the same code.
 TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", "plots/report.html",
            str(environment.GATHERED))
-GIT_HOOK_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
 CODE = ("src/", "stages/")
 
 
@@ -89,11 +89,6 @@ def repro(clone: Path) -> None:
     if ended.returncode:
         raise InputError(
             f"`dvc repro` of the committed state failed with exit code {ended.returncode}; see above")
-
-
-def outside_git() -> dict[str, str]:
-    """Give this process's environment without a git hook's variables: they name the hook's repository."""
-    return {name: value for name, value in os.environ.items() if name not in GIT_HOOK_VARIABLES}
 
 
 def hashes(stages: dict[str, Any]) -> dict[tuple[str, str], str]:

@@ -16,7 +16,8 @@ def die_with_parent() -> None:
     """Ask Linux to end this process when its parent ends
     (PR_SET_PDEATHSIG): a killed dvc does not kill its children.
 
-    The parent is dvc itself, since the commands of dvc.yaml begin with `exec`.
+    The parent is dvc itself, since the commands of dvc.yaml begin with `exec`. A stage calls this before it
+    imports torch, which takes seconds: so this file imports nothing that is slow.
     """
     if sys.platform != "linux":
         return
@@ -24,6 +25,14 @@ def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     if os.getppid() != parent:  # it died between the two calls
         sys.exit("the parent process has ended")
+
+
+GIT_HOOK_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
+
+
+def outside_git() -> dict[str, str]:
+    """Give this process's environment without a git hook's variables: they name the hook's repository."""
+    return {name: value for name, value in os.environ.items() if name not in GIT_HOOK_VARIABLES}
 
 
 # Parameters of mallopt(3) in glibc's malloc.h, and their values here.

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from vltune.pipeline.params import PARAMS, Yaml12
+from vltune.pipeline.process import outside_git
 
 SHORT = 12  # characters of a hash
 
@@ -50,6 +51,7 @@ def _short(line: str) -> str:
 def _git(*arguments: str) -> str | None:
     """Give what git prints; None where it fails, as outside a repository."""
     try:
-        return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+        return subprocess.run(["git", *arguments], env=outside_git(), check=True, capture_output=True,
+                              text=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return None

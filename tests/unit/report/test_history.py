@@ -34,3 +34,15 @@ def test_the_first_commit_of_the_claims_as_they_are(tmp_path: Path, monkeypatch:
     told = history.commits({"seeds": 6})
     assert told["claims since"] == "not committed: maybe made after the results"
     assert told["results of"].endswith("with changes that are not committed")
+
+
+def test_a_git_hook_of_another_repository_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook sets GIT_DIR, as in a `dvc repro` that git starts."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
+    head = commit("claims: {seeds: 5}\n")
+    subprocess.run(["git", "init", "-q", "--bare", "another.git"], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another.git"))
+    assert history.commits({"seeds": 5})["claims since"].startswith(f"{head} of 2")
