@@ -16,7 +16,7 @@ from vltune.model.decoder import Decoder, DecoderConfig
 
 
 class Full(Method):
-    """Section `full`: only the learning rates."""
+    """Section `full`: what every method has, nothing of its own."""
 
     learning_rate: Annotated[Rates, LogUniform(1e-5, 1e-3)]
 

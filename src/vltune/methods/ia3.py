@@ -65,7 +65,7 @@ class RescaledInput(nn.Module):
 
 
 class Ia3(Method):
-    """Section `ia3`: only the learning rates."""
+    """Section `ia3`: what every method has, nothing of its own."""
 
     learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
 

@@ -19,7 +19,7 @@ NORMS = ("attention_norm", "mlp_norm")
 
 
 class Norm(Method):
-    """Section `norm`: only the learning rates."""
+    """Section `norm`: what every method has, nothing of its own."""
 
     learning_rate: Annotated[Rates, LogUniform(1e-3, 1e-1)]
 

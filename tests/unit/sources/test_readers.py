@@ -357,10 +357,11 @@ def test_an_unknown_data_set_and_a_missing_folder_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = {"dataset": "cocoo", "path": None, "encoder": "tiny", "decoder": "tiny", **RULES}
+    known = ", ".join(fetching.names())
+    assert "coco, daquar" in known
     with pytest.raises(
         InputError,
-        match=r"'fetch\.dataset' = 'cocoo': expected one of coco, daquar, flickr30k, flickr8k, folder, hw3, "
-              r"scenes \(did you mean 'coco'\?\)",
+        match=rf"'fetch\.dataset' = 'cocoo': expected one of {known} \(did you mean 'coco'\?\)",
     ):
         check(Fetch, "fetch", given, Path("params.yaml"))
     monkeypatch.chdir(tmp_path)
