@@ -143,3 +143,12 @@ def test_the_table_of_experiments_fits_a_terminal(page: str) -> None:
     assert {"caption.CIDEr", "vqa.accuracy"} <= set(kept)
     experiment, parameter = 30, 23
     assert experiment + sum(len(name) + 3 for name in kept) + 2 * parameter <= TERMINAL_COLUMNS
+
+
+def test_the_table_of_experiments_hides_no_parameter() -> None:
+    call = re.search(r"dvc exp show --only-changed --drop '([^']+)'", (ROOT / "docs/cli.md").read_text())
+    content = read(PARAMS)
+    sections = {name: value for name, value in content.items() if isinstance(value, dict)}
+    keys = [f"{name}.{key}" for name, section in sections.items() for key in section]
+    keys += [name for name in content if name not in sections]
+    assert not [key for key in keys if re.match(call[1], key)]
