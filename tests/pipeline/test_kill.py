@@ -65,6 +65,6 @@ def test_a_killed_training_resumes(project: Project, uninterrupted: dict[str, st
     until(lambda: not trainers(project), "the trainer to end", 10)
     assert list(state.glob("*/state.safetensors"))
     output = project.run("dvc", "repro", STAGE)
-    assert "going on from step" in output
+    assert "resuming from step" in output
     assert hashes(project) == uninterrupted
     assert not list(state.glob("*/state.safetensors"))

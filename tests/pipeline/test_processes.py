@@ -67,7 +67,7 @@ def test_a_killed_process_ends_the_run_in_a_line_and_the_next_run_resumes(projec
     until(lambda: not trainers(project), "all processes to end", 60)
     assert len(re.findall(r"^error: process \d was ended by SIGKILL", project.log(), re.MULTILINE)) == 1
     assert "Traceback" not in project.log()
-    assert "going on from step" in project.run("dvc", "repro", STAGE)
+    assert "resuming from step" in project.run("dvc", "repro", STAGE)
     resumed = hashes(project)
     project.run("dvc", "repro", "-f", "-s", STAGE)
     assert hashes(project) == resumed

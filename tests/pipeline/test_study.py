@@ -62,7 +62,7 @@ def test_killed_resumed_and_tabulated_without_data(project: Project) -> None:
 
     output = project.run(*command())
     assert "default-lora-vqa-0:" not in output, "a finished run is not made again"
-    assert "going on from step" in output
+    assert "resuming from step" in output
     finished = contents(runs)
     assert sorted(finished) == sorted(NAMES)
     assert finished[NAMES[0]] == first[NAMES[0]]

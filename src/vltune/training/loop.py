@@ -241,7 +241,7 @@ class Trainer:
             for name, value in values.items():
                 self.optimizer.state[self.parameters[name]][part] = value
         if workers.rank() == 0:
-            tqdm.write(f"going on from step {self.state.step}")
+            tqdm.write(f"resuming from step {self.state.step}")
 
     def _put(self, tensors: dict[str, Tensor]) -> None:
         with torch.no_grad():

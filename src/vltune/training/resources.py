@@ -14,7 +14,7 @@ import torch
 
 
 class Meter:
-    """Adds up the seconds of training steps; goes on from earlier seconds after a resume."""
+    """Adds up the seconds of training steps; after a resume it adds to the earlier seconds."""
 
     def __init__(self, earlier_s: float, earlier_texts: int) -> None:
         """Start with what an interrupted run had used."""
