@@ -6,15 +6,21 @@ from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
+# Workers take files in this order: the longest first, so that no worker is alone with a long one at the end.
+# `test_whole` makes the tiny graph; the long files that do not need it come next, then those that do.
+FIRST = ("pipeline/test_whole", "pipeline/test_study", "reference", "pipeline/test_verify",
+         "pipeline/test_experiments", "pipeline/test_kill", "pipeline/test_processes", "pipeline/test_repro",
+         "pipeline")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Make the tiny graph first, on one worker; the other tests that need it come last, when it is there."""
-    def phase(item: pytest.Item) -> int:
-        if item.path.parent.name != "pipeline":
-            return 1
-        return 0 if item.path.stem == "test_whole" else 2
+    """Put the files in the order of FIRST, and the others after them in the order in which they were."""
+    def position(item: pytest.Item) -> int:
+        path = item.path.relative_to(TESTS).with_suffix("").as_posix()
+        return next((i for i, name in enumerate(FIRST) if path.startswith(name)), len(FIRST))
 
-    items.sort(key=phase)
+    items.sort(key=position)
 
 
 @pytest.fixture(scope="session")

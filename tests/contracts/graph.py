@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 
 
-def imports(file: Path) -> set[Path]:
+@cache
+def imports(file: Path) -> frozenset[Path]:
     """The files of src that a file imports directly."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text())):
@@ -22,7 +24,7 @@ def imports(file: Path) -> set[Path]:
         for name in names:
             path = SRC / name.replace(".", "/")
             found |= {part for part in (path.with_suffix(".py"), path / "__init__.py") if part.is_file()}
-    return {file for file in found if file.read_text().strip()}  # an empty __init__ decides nothing
+    return frozenset(file for file in found if file.read_text().strip())  # an empty __init__ decides nothing
 
 
 def closure(script: Path) -> set[Path]:

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,14 @@ def named(files: list[Path]) -> list:
     return [pytest.param(file, id=str(file.relative_to(ROOT))) for file in files]
 
 
+@cache
+def nodes(file: Path) -> list[ast.AST]:
+    """The syntax tree of a file, walked once for all tests."""
+    return list(ast.walk(ast.parse(file.read_text())))
+
+
 def functions(file: Path) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+    return [node for node in nodes(file) if isinstance(node, ast.FunctionDef)]
 
 
 @pytest.mark.parametrize("file", named(SOURCES))
@@ -70,7 +77,7 @@ KEYS = {"src/vltune/training/align.py": {"kind": 1}}  # keys of params.yaml, in 
 def fillers(file: Path) -> Counter[str]:
     """How often a file binds each of FILLERS to a variable, an argument or an attribute."""
     names = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes(file):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 names.append(name)
@@ -133,7 +140,7 @@ def test_forward_and_generate_write_nothing_on_self() -> None:
                           if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)]
                 written = [node.attr for node in stored if ast.unparse(node.value) == "self"]
                 assert not written, f"{file.name}: {function.name} writes {written[0]}"
-        owners = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
+        owners = [node for node in nodes(file) if isinstance(node, ast.ClassDef)]
         for method in (node for owner in owners for node in owner.body):
             assert getattr(method, "name", "") not in ("train", "eval"), file
 

@@ -331,6 +331,7 @@ def test_the_tables_of_methods_and_verdicts() -> None:
     assert 0 <= first["p"] <= first["p_adjusted"] <= 0.05
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_verdicts_are_the_same_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for seconds in (100.0, 123.0):

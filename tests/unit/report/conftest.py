@@ -9,14 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from markupsafe import Markup
 from PIL import Image
 
 from results import ACCURACY, CIDER, METHODS, write_attention, write_questions_run, write_run
 from vltune.comparison import trials
 from vltune.pipeline import paths
 from vltune.report import report as module
-from vltune.report import svg
 
 
 @contextmanager
@@ -101,18 +99,3 @@ def both(both_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(both_made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def uncharted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the charts out, and out of the page."""
-    monkeypatch.setattr(module, "_draw", lambda *_: None)
-    monkeypatch.setattr(svg, "chart", lambda *_: Markup())
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the charts and the page, for tests of tables."""
-    monkeypatch.setattr(module, "_draw", lambda *_: None)
-    monkeypatch.setattr(module.pictures, "examples", lambda *_: None)
-    monkeypatch.setattr(module.page, "write", lambda *_: None)

@@ -16,6 +16,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
 from vltune.report.report import report
 
+pytestmark = pytest.mark.usefixtures("uncharted")
 SEEN = tuple(name for metric in image_metrics() for name in metric.values)
 MADE = SIGNATURE | {"clipscore": {"model": "ViT-B-32-quickgelu", "open_clip": "3.3.0", "weights": "openai"}}
 REASON = SIGNATURE | {"clipscore": {"not_computed": "there is no network"}}

@@ -13,6 +13,7 @@ from vltune.metrics.interface import scene_metrics
 from vltune.pipeline import paths
 from vltune.report.report import report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 ALL = tuple(name for metric in scene_metrics() for name in metric.values)
 
 
