@@ -2,11 +2,14 @@
 
 Several processes encode neighbouring parts of a split, each whole batches, so that every image is encoded in
 the same batch as by one process. The first process then puts the parts into one file, in order.
+
+Every few seconds a process keeps its progress, so that after a kill it goes on there, with the same batches.
 """
 
 from __future__ import annotations
 
 import shutil
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,8 +24,10 @@ from vltune.pipeline import workers
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.records import Image
+from vltune.preprocessing.progress import Progress, finished
 
 COPIED = 1024  # rows that are copied together
+KEPT_SECONDS = 10  # between two times that the progress is kept
 
 Read = Callable[[Path], np.ndarray]
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -34,35 +39,48 @@ def cache_split(
 ) -> dict[str, str]:
     """Encode a split's images into its feature file; the next batch is read while one is encoded.
 
+    What a killed call has left in the folder is used, so the folder must belong to these arguments alone.
+
     Args: read, a path to uint8 [3, s, s], raising InputError with the reason; encode, uint8 [b, 3, s, s] to
         float16 [b, k, w]; shape, (k, w).
     Returns: the unreadable files with the reasons, of all processes; they are left out of the cache.
     Raises:
         InputError: more than the given share of the images cannot be read; names the first.
     """
-    own = workers.share(images, batch_size)
-    part, rows = part_of(folder, split, workers.rank()), len(own) if workers.rank() else len(images)
+    if finished(folder, split):
+        return read_json(folder / f"{split}.json")["unreadable"]
+    part = part_of(folder, split, workers.rank())
     allowed = _Allowed(source, max_unreadable_share, len(images))
-    ids: list[int | str] = []
-    unreadable: dict[str, str] = {}
-    with writing(part, split, rows, *shape) as array:
+    own = workers.share(images, batch_size)
+    rows = len(own) if workers.rank() else len(images)
+    progress = Progress.of(part, split)
+    with writing(part, split, rows, *shape, resumed=progress.path.exists()) as array:
+        progress.keep()
         bar = tqdm(total=len(own), desc=f"features of {split}", unit="image", mininterval=2,
-                   disable=workers.rank() > 0)
-        for pixels, good, bad in _batches(own, source, read, batch_size):
-            unreadable |= bad
-            allowed.check(unreadable, len(ids) + len(good) + len(unreadable))
+                   initial=progress.tried, disable=workers.rank() > 0)
+        kept_at = time.monotonic()
+        for pixels, good, bad in _batches(own[progress.tried:], source, read, batch_size):
+            first = len(progress.ids)
+            progress.add([image.id for image in good], bad, len(good) + len(bad))
+            allowed.check(progress.unreadable, progress.tried)
             if good:
-                array[len(ids):len(ids) + len(good)] = encode(pixels)
+                array[first:first + len(good)] = encode(pixels)
                 release(array)
-                ids += [image.id for image in good]
             bar.update(len(good) + len(bad))
+            if time.monotonic() - kept_at >= KEPT_SECONDS:
+                array.flush()
+                progress.keep()
+                kept_at = time.monotonic()
         bar.close()
+    ids, unreadable = progress.ids, progress.unreadable
     finish(part, split, ids, unreadable)
     workers.wait()
-    if workers.rank() == 0 and workers.count() > 1:
-        _append_parts(folder, split, ids, unreadable)
-        allowed.check(unreadable, len(images))
-        finish(folder, split, ids, unreadable)
+    if workers.rank() == 0:
+        if workers.count() > 1:
+            _append_parts(folder, split, ids, unreadable)
+            allowed.check(unreadable, len(images))
+            finish(folder, split, ids, unreadable)
+        progress.path.unlink()
     return unreadable
 
 
