@@ -31,6 +31,8 @@ KEPT_SECONDS = 10  # between two times that the progress is kept
 
 Read = Callable[[Path], np.ndarray]
 Encode = Callable[[np.ndarray], np.ndarray]
+# pixels of the readable images of a batch, those images, and the other files with the reasons
+Batch = tuple[np.ndarray, list[Image], dict[str, str]]
 
 
 def cache_split(
@@ -58,20 +60,8 @@ def cache_split(
         progress.keep()
         bar = tqdm(total=len(own), desc=f"features of {split}", unit="image", mininterval=2,
                    initial=progress.tried, disable=workers.rank() > 0)
-        kept_at = time.monotonic()
-        for pixels, good, bad in _batches(own[progress.tried:], source, read, batch_size):
-            first = len(progress.ids)
-            progress.add([image.id for image in good], bad, len(good) + len(bad))
-            allowed.check(progress.unreadable, progress.tried)
-            if good:
-                array[first:first + len(good)] = encode(pixels)
-                release(array)
-            bar.update(len(good) + len(bad))
-            if time.monotonic() - kept_at >= KEPT_SECONDS:
-                array.flush()
-                progress.keep()
-                kept_at = time.monotonic()
-        bar.close()
+        batches = _batches(own[progress.tried:], source, read, batch_size)
+        _encode_all(batches, encode, array, progress, allowed, bar)
     ids, unreadable = progress.ids, progress.unreadable
     finish(part, split, ids, unreadable)
     workers.wait()
@@ -103,6 +93,27 @@ class _Allowed(NamedTuple):
             )
 
 
+def _encode_all(
+    batches: Iterator[Batch], encode: Encode, array: np.ndarray, progress: Progress, allowed: _Allowed,
+    bar: tqdm,
+) -> None:
+    """Encode batches into the rows of an array, behind those of the progress, which is kept on the way."""
+    kept_at = time.monotonic()
+    for pixels, good, bad in batches:
+        first = len(progress.ids)
+        progress.add([image.id for image in good], bad, len(good) + len(bad))
+        allowed.check(progress.unreadable, progress.tried)
+        if good:
+            array[first:first + len(good)] = encode(pixels)
+            release(array)
+        bar.update(len(good) + len(bad))
+        if time.monotonic() - kept_at >= KEPT_SECONDS:
+            array.flush()
+            progress.keep()
+            kept_at = time.monotonic()
+    bar.close()
+
+
 def _append_parts(folder: Path, split: str, ids: list[int | str], unreadable: dict[str, str]) -> None:
     """Copy the parts of the other processes behind the rows of the first, and delete each when it is copied.
 
@@ -123,15 +134,12 @@ def _append_parts(folder: Path, split: str, ids: list[int | str], unreadable: di
         shutil.rmtree(part)
 
 
-def _batches(
-    images: Sequence[Image], source: Path, read: Read, size: int
-) -> Iterator[tuple[np.ndarray, list[Image], dict[str, str]]]:
-    """Give stacked pixels of the readable images of each
-    batch, those images, and the others with the reasons.
+def _batches(images: Sequence[Image], source: Path, read: Read, size: int) -> Iterator[Batch]:
+    """Read the images batch by batch.
 
     Half of the cores read, each a batch ahead; what is read does not depend on their number.
     """
-    def read_batch(batch: Sequence[Image]) -> tuple[np.ndarray, list[Image], dict[str, str]]:
+    def read_batch(batch: Sequence[Image]) -> Batch:
         pixels, good, bad = [], [], {}
         for image in batch:
             try:
