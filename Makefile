@@ -51,7 +51,7 @@ architecture: setup  ## Draw the arrows between the rooms of src/vltune into doc
 verify: setup  ## Make everything again in a temporary clone of HEAD, and compare every hash with dvc.lock
 	PYTHONPATH=src python -m vltune.cli verify
 
-bench: $(VENV)/.dev  ## Measure a training step against transformers + peft, features against the machine's limit, captioning, and a comparison
+bench: $(VENV)/.dev  ## Measure steps, features, captions and processes against peers and limits (results/benchmarks.md), and a comparison
 	python benchmarks/table.py
 	python benchmarks/comparison.py
 

@@ -1,8 +1,8 @@
 """Texts a second of LoRA's training: two processes of one thread each against one process of two threads.
 
-Run: python benchmarks/processes.py, after make repro. It trains the real decoder with the section `train` of
-params.yaml on random features and texts of the usual length, by turns, and compares the medians of the steps.
-The target is 0.9 for a machine of two cores; `--processes 8 --threads 16` measures another one.
+Run: make bench, after make repro. It trains the real decoder with the section `train` of params.yaml on
+random features and texts of the usual length, by turns, and compares the medians of the steps. The target is
+0.9 for a machine of two cores; `benchmarks/processes.py --processes 8 --threads 16` measures another one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import numpy as np
 import torch
+from table import Row, render
 
 from vltune.data.batch import Text
 from vltune.data.examples import Example
@@ -79,8 +80,8 @@ def work(steps: int) -> None:
             print(json.dumps(texts / median(meter.step_s[2:])))
 
 
-def measure(processes: int, threads: int, steps: int) -> float:
-    """Train in a number of processes; give the texts a second."""
+def texts_per_second(processes: int, threads: int, steps: int) -> float:
+    """Train in a number of processes of so many threads each."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     command = [sys.executable, *(torchrun if processes > 1 else []), __file__, "--work", f"--steps={steps}"]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
@@ -88,24 +89,31 @@ def measure(processes: int, threads: int, steps: int) -> float:
     return float(ended.stdout.splitlines()[-1])
 
 
+def measure(processes: int = 2, threads: int = 2, steps: int = 12, rounds: int = 2) -> list[Row]:
+    """Train by turns in one process and in several."""
+    each = threads // processes
+    single, several = [], []
+    for _ in range(rounds):
+        single.append(texts_per_second(1, threads, steps))
+        several.append(texts_per_second(processes, each, steps))
+    return [Row(
+        f"LoRA training, {processes} processes, threads of each: {each}", "texts/s", median(several),
+        (f"one process, threads: {threads}", median(single)))]
+
+
 def main() -> None:
-    """Measure by turns and print the ratio."""
+    """Measure as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, default=2, help="number of processes (default 2)")
     parser.add_argument("--threads", type=int, default=2, help="threads in all (default 2)")
-    parser.add_argument("--steps", type=int, default=16, help="of a training; the first two do not count")
-    parser.add_argument("--rounds", type=int, default=3, help="trainings of each kind (default 3)")
+    parser.add_argument("--steps", type=int, default=12, help="of a training; the first two do not count")
+    parser.add_argument("--rounds", type=int, default=2, help="trainings of each kind (default 2)")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.work:
-        work(given.steps)
-        return
-    single, several = [], []
-    for _ in range(given.rounds):
-        single.append(measure(1, given.threads, given.steps))
-        several.append(measure(given.processes, given.threads // given.processes, given.steps))
-        print(f"one process: {single[-1]:.2f} texts/s, {given.processes}: {several[-1]:.2f} texts/s")
-    print(f"ratio of the medians: {median(several) / median(single):.3f}")
+    given = vars(parser.parse_args())
+    if given.pop("work"):
+        work(given["steps"])
+    else:
+        print(render(measure(**given)))
 
 
 if __name__ == "__main__":

@@ -84,10 +84,14 @@ def main() -> None:
     """Measure all parts and write the table."""
     import caption
     import features
+    import processes
     import step
 
     start = time.perf_counter()
-    rows = [row for module in (step, features, caption) for row in module.measure()]
+    rows = []
+    for module in (step, features, caption, processes):
+        rows += module.measure()
+        print(f"{module.__name__}: measured after {time.perf_counter() - start:.0f} s", file=sys.stderr)
     table = render(rows)
     print(table)
     note = (

@@ -24,9 +24,9 @@ from vltune.pipeline.files import fingerprint, read_json, sha256, write_json
 from vltune.pipeline.params import PARAMS, TASKS, choice_of, load
 from vltune.pipeline.paths import DECODER, FEATURES, START
 from vltune.pipeline.randomness import numpy_generator
+from vltune.pipeline.work import WORK
 from vltune.training import budget as budgets
 from vltune.training.budget import Budget
-from vltune.training.resume import WORK
 from vltune.training.train import Train, train
 
 

@@ -83,10 +83,16 @@ def release(array: np.ndarray) -> None:
 
 
 @contextmanager
-def writing(folder: Path, split: str, images: int, tokens: int, width: int) -> Iterator[np.ndarray]:
-    """Give a memory-mapped array [images, tokens, width] to fill; see `release`, and `finish` for the ids."""
+def writing(
+    folder: Path, split: str, images: int, tokens: int, width: int, resumed: bool = False
+) -> Iterator[np.ndarray]:
+    """Give a memory-mapped array [images, tokens, width] to fill; see `release`, and `finish` for the ids.
+
+    Args: resumed, go on in the file that is there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    array = open_memmap(folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(images, tokens, width))
+    path, mode = folder / f"{split}.npy", "r+" if resumed else "w+"
+    array = open_memmap(path, mode=mode, dtype=np.float16, shape=(images, tokens, width))
     yield array
     array.flush()
 
