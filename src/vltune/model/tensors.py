@@ -29,10 +29,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:  # torch's own message proposes to run what is in the file
         raise InputError(
-            f"{path}: cannot be read as weights, is the file whole? ({str(error).splitlines()[0]})"
+            f"{path}: cannot be read as weights: it is damaged, or holds something else than tensors, which "
+            f"is not loaded, as it may be code"
         ) from None
+    except (SafetensorError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise InputError(f"{path}: cannot be read as weights, is the file whole? ({reason})") from None
     if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
         raise InputError(f"{path}: expected tensors by their names, found {type(tensors).__name__}")
     return tensors

@@ -58,10 +58,8 @@ class Encoder(nn.Module):
         patch = vit.patch_embed.feat_ratio()
         self.patches, rest = divmod(settings.image_size, patch)
         if rest:
-            raise InputError(
-                f"preprocess.image_size = {settings.image_size}: must be a multiple of the patch, "
-                f"{patch} pixels"
-            )
+            raise _wrong("image_size", settings.image_size,
+                         f"must be a multiple of the patch, {patch} pixels")
         self.grid = _grid(settings, self.patches)
         self.block = _block(settings, len(vit.blocks))
         extra = _extra(settings, vit)
@@ -101,23 +99,23 @@ class Encoder(nn.Module):
         return self(torch.from_numpy(pixels).to(self.mean.device)).cpu().numpy()
 
 
+def _wrong(key: str, value: Any, why: str) -> InputError:
+    return InputError(f"params.yaml: preprocess.{key} = {value}: {why}")
+
+
 def _grid(settings: FeatureSettings, patches: int) -> int:
     if not settings.grid and settings.pooling != "mean":
-        raise InputError(
-            f"preprocess.pooling = {settings.pooling}: a single patch has no deviation; choose mean for "
-            f"preprocess.grid = 0"
-        )
+        raise _wrong("pooling", settings.pooling,
+                     "a single patch has no deviation; choose mean for preprocess.grid = 0")
     grid = settings.grid or patches
     if patches % grid:
-        raise InputError(f"preprocess.grid = {grid}: must divide the {patches} patches of a side")
+        raise _wrong("grid", grid, f"must divide the {patches} patches of a side")
     return grid
 
 
 def _block(settings: FeatureSettings, blocks: int) -> int:
     if settings.layer < -blocks:
-        raise InputError(
-            f"preprocess.layer = {settings.layer}: the encoder has {blocks} blocks; choose -{blocks} to -1"
-        )
+        raise _wrong("layer", settings.layer, f"the encoder has {blocks} blocks; choose -{blocks} to -1")
     return blocks + settings.layer
 
 
@@ -143,10 +141,9 @@ def _extra(settings: FeatureSettings, vit: nn.Module) -> list[tuple[int, Take]]:
     chosen = [] if settings.extra_tokens == "none" else settings.extra_tokens.split("+")
     for name in chosen:
         if name not in there:
-            raise InputError(
-                f"preprocess.extra_tokens = {settings.extra_tokens}: layer {settings.layer} of the encoder "
-                f"has no {name} token; choose {'+'.join(there) or 'none'}"
-            )
+            raise _wrong("extra_tokens", settings.extra_tokens,
+                         f"layer {settings.layer} of the encoder has no {name} token; choose "
+                         f"{'+'.join(there) or 'none'}")
     return [there[name] for name in chosen]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import field_validator
 
+from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import replaced, write_json
 from vltune.pipeline.params import nearest
 from vltune.pipeline.paths import DECODER, ENCODER, RAW
@@ -66,6 +67,9 @@ def _decoder(settings: Fetch, request: Request, folder: Path) -> dict[str, Any]:
     """Put the decoder into a folder; that of the course is in the data set's folder or archive."""
     if settings.decoder != course.NAME:
         return fetch_decoder(settings.decoder, folder, request.cache)
+    if not settings.path:
+        raise InputError(f"params.yaml: key 'fetch.decoder' = '{course.NAME}': the decoder is in the "
+                         f"course's data, so fetch.path must name them; or give the folder of a decoder")
     source = course.convert(request.location(), Path(settings.path or "").parent, folder)
     check_decoder(folder)
     return source

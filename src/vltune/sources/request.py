@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tarfile
 from dataclasses import dataclass
@@ -38,10 +39,10 @@ class Request:
         path = self.path or ""
         if "://" in path:
             url, _, pin = path.partition("#sha256=")
-            if not pin:
+            if not re.fullmatch("[0-9a-f]{64}", pin):
                 raise InputError(
                     f"params.yaml: key 'fetch.path' = {path!r}: an address must end in #sha256= and the "
-                    f"archive's SHA-256"
+                    f"archive's SHA-256, 64 digits of 0 to 9 and a to f"
                 )
             return self._unpacked(fetch_url(url, pin, self.cache), pin)
         if path.endswith(ARCHIVES) and Path(path).is_file():

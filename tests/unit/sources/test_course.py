@@ -71,7 +71,7 @@ class Evil:
 
 def test_no_code_of_the_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"wte.weight": Evil()}, tmp_path / "decoder_model.bin")
-    with pytest.raises(InputError, match=r"decoder_model\.bin: cannot be read as weights"):
+    with pytest.raises(InputError, match=r"decoder_model\.bin: cannot be read as weights: it is damaged, or"):
         course.write_weights(tmp_path / "decoder_model.bin", tmp_path / "base", 1)
     (tmp_path / "plain.bin").write_bytes(pickle.dumps(Evil(), protocol=2))
     with pytest.raises(InputError, match=r"plain\.bin: cannot be read as weights"):
@@ -113,6 +113,8 @@ def test_the_archive_brings_data_and_decoder(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     asked = {"dataset": "hw3", "path": str(archive), "encoder": "tiny", "decoder": "hw3"}
     params = read(ROOT / "params.yaml")
+    with pytest.raises(InputError, match=r"'fetch\.decoder' = 'hw3': the decoder is in the course's data"):
+        fetch(check(Fetch, "fetch", params["fetch"] | {"encoder": "tiny", "decoder": "hw3"}), None)
     fetch(check(Fetch, "fetch", params["fetch"] | asked), check(Scenes, "scenes", params["scenes"]))
     torch.testing.assert_close(logits(load_decoder(DECODER)), logits(made.decoder()), rtol=0, atol=0)
     images = [len(read_captions(captions(split)).images) for split in SPLITS]

@@ -196,6 +196,8 @@ def test_archives_that_are_not_pinned_cut_or_evil_are_refused(site: tuple[str, P
     address, folder = site
     with pytest.raises(InputError, match=r"an address must end in #sha256= and the archive's SHA-256"):
         fetch(asked(f"{address}/own.zip"), None)
+    with pytest.raises(InputError, match=r"the archive's SHA-256, 64 digits of 0 to 9 and a to f"):
+        fetch(asked(f"{address}/own.zip#sha256=00"), None)
     archive = archive_of_own_data(tmp_path, "zip")
     archive.write_bytes(archive.read_bytes()[:200])
     with pytest.raises(InputError, match=r"own\.zip: cannot be unpacked"):
