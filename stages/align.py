@@ -8,8 +8,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import argparse
 
-from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.params import load
 from vltune.pipeline.process import die_with_parent, run
+from vltune.pipeline.tasks import TRAININGS
 from vltune.training.align import Align, ProjectorSettings, write_start
 
 
@@ -17,7 +18,7 @@ def main() -> None:
     """Write models/aligned/TASK-0."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--task", required=True, choices=TRAININGS)
     task = parser.parse_args().task
     write_start(task, load(Align, "align"), load(ProjectorSettings, "projector"))
 

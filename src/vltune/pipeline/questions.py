@@ -113,12 +113,12 @@ def _annotation(question: Question) -> dict[str, Any]:
 
 
 def read_answer_predictions(path: Path) -> list[AnswerPrediction]:
-    """Read a predictions file of the question task.
+    """Read the answers of a predictions file, which may hold captions too.
 
     Raises:
         InputError: it is not a list, a row lacks a key or a question is repeated; names the file and the row.
     """
-    return read_list(path, "answers", AnswerPrediction, "question_id")
+    return read_list(path, "vqa", "answers", AnswerPrediction, "question_id")
 
 
 def write_answer_predictions(path: Path, rows: Iterable[AnswerPrediction]) -> None:
