@@ -12,8 +12,9 @@ from vltune.comparison.tasks import TASKS
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
-from vltune.pipeline.files import write_json, write_table
+from vltune.pipeline.files import read_json, write_json, write_table
 from vltune.pipeline.questions import AnswerPrediction, write_answer_predictions
+from vltune.pipeline.tasks import JOINT
 
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
 IMAGES = 60
@@ -160,6 +161,23 @@ def write_training(task: str, method: str, seed: int, seconds: float) -> None:
     ]
     paths.curve(method, task, seed).parent.mkdir(parents=True, exist_ok=True)
     write_table(paths.curve(method, task, seed), pd.DataFrame(rows, dtype=object), "\t")
+
+
+def write_joint_run(method: str, seed: int = 0) -> None:
+    """A run that was trained on captions and questions together, as the stages before leave it."""
+    write_run(method, seed)
+    write_questions_run(method, seed)
+    for place, further in ((paths.result, {"training": JOINT}), (paths.predictions, None)):
+        files = {task: place(method, task, seed) for task in TASKS}
+        contents = {task: read_json(file) for task, file in files.items()}
+        write_json(place(method, JOINT, seed), {
+            task: content | further if further else content for task, content in contents.items()})
+        for file in files.values():
+            file.unlink()
+    for task in TASKS:
+        paths.resources(method, task, seed).unlink(missing_ok=True)
+        paths.curve(method, task, seed).unlink(missing_ok=True)
+    write_training(JOINT, method, seed, 150.0)
 
 
 def scores(accuracy: float) -> tuple[dict, dict]:

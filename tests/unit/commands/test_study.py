@@ -58,11 +58,13 @@ def finish(study: Study, *runs: Planned, better: float = 0.0, seconds: float = 1
     """Write the files of runs, from made-up results."""
     write_json(paths.RAW / "SOURCE.json", {"dataset": "scenes", "source": "here", "licence": "none"})
     for run in runs:
-        if run.task == "caption":
+        if run.joint:
+            results.write_joint_run(run.method, run.seed)
+        elif run.task == "caption":
             results.write_run(run.method, run.seed, better=better)
         else:
             results.write_questions_run(run.method, run.seed)
-        checkpoint = paths.checkpoint(run.method, run.task, run.seed) / "checkpoint.json"
+        checkpoint = paths.checkpoint(run.method, run.training, run.seed) / "checkpoint.json"
         write_json(checkpoint, {"step": 75, "val_loss": 0.9, "precision": "float32", "settings": {}})
         study_runs.write_run(study, run, Path(), "0123456789abcdef", seconds)
 
