@@ -13,7 +13,8 @@ from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.files import read_json, write_json, write_table
-from vltune.pipeline.questions import AnswerPrediction, write_answer_predictions
+from vltune.pipeline.questions import AnswerPrediction
+from vltune.pipeline.records import write_predictions
 from vltune.pipeline.tasks import JOINT
 
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
@@ -222,9 +223,9 @@ def write_questions_run(
         "colour": "What is the background colour?",
         "position": "What is to the left of the tent?",
     }
-    write_answer_predictions(
+    write_predictions(
         paths.predictions(method, "vqa", seed),
-        [
+        {"vqa": [
             AnswerPrediction(
                 4 * i + j,
                 i,
@@ -239,7 +240,7 @@ def write_questions_run(
             )
             for i in range(IMAGES)
             for j, kind in enumerate(TYPES)
-        ],
+        ]},
     )
     write_training("vqa", method, seed, seconds)
 

@@ -6,7 +6,7 @@ Raw data is in the COCO caption format; predictions are one JSON list per run.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
 from vltune.pipeline.rows import read_rows, write_rows
-from vltune.pipeline.tasks import read_of_task
+from vltune.pipeline.tasks import joined, read_of_task
 
 SPLITS = ("train", "val", "test")
 IDS = ("id", "image_id", "question_id")
@@ -143,9 +143,9 @@ def read_predictions(path: Path) -> list[Prediction]:
     return read_list(path, "caption", "predictions", Prediction, "image_id")
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write a predictions file atomically."""
-    write_json(path, [asdict(prediction) for prediction in predictions])
+def write_predictions(path: Path, by_task: Mapping[str, Iterable[Any]]) -> None:
+    """Write a predictions file atomically: the captions, the answers, or both."""
+    write_json(path, joined({task: [asdict(row) for row in rows] for task, rows in by_task.items()}))
 
 
 def read_list(path: Path, task: str, what: str, row_type: Any, key: str) -> list[Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -22,13 +21,12 @@ from vltune.methods import checkpoint
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths, workers
-from vltune.pipeline.files import write_json
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
 from vltune.pipeline.questions import AnswerPrediction, Question
 from vltune.pipeline.randomness import python_generator
-from vltune.pipeline.records import Prediction, read_captions
-from vltune.pipeline.tasks import joined, tasks_of
+from vltune.pipeline.records import Prediction, read_captions, write_predictions
+from vltune.pipeline.tasks import tasks_of
 from vltune.prediction.answer import answer, rank
 from vltune.prediction.explain import Attention, explain
 from vltune.prediction.generate import generate
@@ -85,8 +83,7 @@ def predict(method: str, task: str, seed: int, settings: Predict, explained: Att
     rows = {each: PREDICTORS[each](vlm, features, settings, run) for each in tasks_of(task)}
     if workers.rank():
         return
-    write_json(paths.predictions(*run), joined(
-        {each: [asdict(row) for row in group] for each, group in rows.items()}))
+    write_predictions(paths.predictions(*run), rows)
     if method != paths.START:
         explain(vlm, features, Tokenizer(DECODER), run, explained)
 

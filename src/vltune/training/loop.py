@@ -201,7 +201,8 @@ class Trainer:
         """Measure the loss on val, in nats a token, and keep the tensors if it is the best."""
         own = workers.share(val, VALIDATED)
         sums = [self._validate(own[i:i + VALIDATED], features) for i in range(0, len(own), VALIDATED)]
-        totals = workers.total([sum(column) for column in zip(*sums, strict=True)])
+        none = [0.0] * 2 * len(TASKS)  # what a process without images adds
+        totals = workers.total([sum(column) for column in zip(none, *sums, strict=True)])
         loss = over_tasks(totals[:len(TASKS)], [round(count) for count in totals[len(TASKS):]])
         if loss < self.state.best_loss or not self.best:
             self.state.best_loss, self.state.best_step = loss, self.state.step

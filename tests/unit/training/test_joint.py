@@ -53,7 +53,7 @@ def test_the_loss_is_the_mean_of_the_separate_losses() -> None:
         losses[training], tokens[training] = loss.item(), step.tokens
         columns[training] = step.parts[0].batch.mask.shape[-1]
     assert losses[JOINT] == pytest.approx((losses["caption"] + losses["vqa"]) / 2, rel=1e-5)
-    assert losses["caption"] != pytest.approx(losses["vqa"], rel=1e-2)
+    assert losses["caption"] != pytest.approx(losses["vqa"], rel=1e-3)
     assert tokens[JOINT] == [tokens["caption"][0], tokens["vqa"][1]]
     assert tokens["caption"][1] == tokens["vqa"][0] == 0
     assert columns[JOINT] == columns["caption"] + columns["vqa"] - vlm.image_tokens
