@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from vltune.model.operations import cross_entropy
 from vltune.training.prefetch import Part
 
 Number = TypeVar("Number", float, Tensor)
@@ -22,11 +22,12 @@ def summed(model: nn.Module, part: Part, device: torch.device) -> list[Tensor]:
     """Sum up the cross-entropies of the target tokens of each task, in nats."""
     moved = part.to(device)
     b = moved.batch
-    logits = model(moved.features, b.tokens, b.positions, b.mask, b.sources).float()
+    logits = model(moved.features, b.tokens, b.positions, b.mask, b.sources)
     if part.tokens.count(0) == len(part.tokens) - 1:  # one task alone
-        total = F.cross_entropy(logits, b.labels, reduction="sum")
+        total = cross_entropy(logits, b.labels)
         return [total if n else total.new_zeros(()) for n in part.tokens]
-    return [losses.sum() for losses in F.cross_entropy(logits, b.labels, reduction="none").split(part.tokens)]
+    by_task = zip(logits.split(part.tokens), b.labels.split(part.tokens), strict=True)
+    return [cross_entropy(*own) for own in by_task]
 
 
 def over_tasks(sums: Sequence[Number], tokens: Sequence[int]) -> Number:
