@@ -168,7 +168,7 @@ def write_joint_run(method: str, seed: int = 0) -> None:
     """A run that was trained on captions and questions together, as the stages before leave it."""
     write_run(method, seed)
     write_questions_run(method, seed)
-    for place, further in ((paths.result, {"training": JOINT}), (paths.predictions, None)):
+    for place, further in ((paths.result, {"trained_on": JOINT}), (paths.predictions, None)):
         files = {task: place(method, task, seed) for task in TASKS}
         contents = {task: read_json(file) for task, file in files.items()}
         write_json(place(method, JOINT, seed), {

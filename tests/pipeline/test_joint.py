@@ -15,7 +15,7 @@ from vltune.pipeline.tasks import JOINT
 
 @pytest.fixture(scope="module")
 def together(shared_java: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """The part of the tiny graph that one method and the start need, and what DVC wrote; and the report of it."""
+    """The part of the tiny graph that one method and the start need, its report, and what DVC wrote."""
     project = fresh(tmp_path_factory.mktemp("together"))
     project = Project(project.folder, shared_java)
     with modify_yaml(project.folder / "params.yaml") as content:

@@ -39,7 +39,7 @@ class Scored:
     @property
     def training(self) -> str:
         """The tasks that it was trained on together: the name of the training's files."""
-        return self.result.get("training") or self.task
+        return self.result.get("trained_on") or self.task
 
     @property
     def spec(self) -> Task:
@@ -161,8 +161,8 @@ def _read(path: Path, content: Any) -> Run:
         path, "the whole", 0, content, ("metrics", *spec.parts, "controls", *SIZES, "per_image", "signature")
     )
     _check(path, spec, result)
-    # earlier versions and imported runs have no projector, separate trainings no training
-    result |= {name: content.get(name) for name in ("projector", "training")}
+    # earlier versions and imported runs have no projector, separate trainings no trained_on
+    result |= {name: content.get(name) for name in ("projector", "trained_on")}
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 

@@ -32,7 +32,7 @@ def evaluate(method: str, task: str, seed: int, settings: Evaluate, images: Clip
     checkpoint = paths.checkpoint(method, task, seed) / "checkpoint.json"
     description = read_json(checkpoint)
     costs = fields(checkpoint, "the whole", 0, description, COSTS)
-    together = {"training": task} if len(tasks_of(task)) > 1 else {}
+    together = {"trained_on": task} if len(tasks_of(task)) > 1 else {}
     results = {}
     for part in tasks_of(task):
         measured = vqa.measure(path, settings) if part == "vqa" else caption.measure(path, settings, images)
