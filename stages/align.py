@@ -12,14 +12,15 @@ die_with_parent()  # before the imports that take seconds
 
 import argparse
 
-from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.params import load
+from vltune.pipeline.tasks import TRAININGS
 from vltune.training.align import Align, ProjectorSettings, write_start
 
 
 def main() -> None:
     """Write models/aligned/TASK-0."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--task", required=True, choices=TRAININGS)
     task = parser.parse_args().task
     write_start(task, load(Align, "align"), load(ProjectorSettings, "projector"))
 

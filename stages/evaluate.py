@@ -15,7 +15,8 @@ import argparse
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.clip import ClipScore
 from vltune.metrics.evaluate import evaluate
-from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.params import load
+from vltune.pipeline.tasks import TRAININGS
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         "--method", required=True, help="a method, or the name of the start, that has predictions"
     )
-    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--task", required=True, choices=TRAININGS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
     settings, images = load(Evaluate, "evaluate"), load(ClipScore, "clipscore")

@@ -15,8 +15,9 @@ import argparse
 
 from vltune.methods import interface
 from vltune.pipeline import launch
-from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.params import load
 from vltune.pipeline.paths import START
+from vltune.pipeline.tasks import TRAININGS
 from vltune.prediction.explain import Attention
 from vltune.prediction.predict import Predict, predict
 
@@ -25,7 +26,7 @@ def main() -> None:
     """Write data/predictions/TASK-METHOD-SEED.json and TASK-METHOD-SEED.attention.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=[*interface.names(), START])
-    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--task", required=True, choices=TRAININGS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
     predict(given.method, given.task, given.seed, load(Predict, "predict"), load(Attention, "attention"))

@@ -14,7 +14,8 @@ import argparse
 
 from vltune.methods import interface
 from vltune.pipeline import launch
-from vltune.pipeline.params import TASKS, load
+from vltune.pipeline.params import load
+from vltune.pipeline.tasks import TRAININGS
 from vltune.training.budget import Budget
 from vltune.training.train import Train, train_stage
 
@@ -23,7 +24,7 @@ def main() -> None:
     """Write models/METHOD/TASK-SEED, its curve and its resources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=interface.names())
-    parser.add_argument("--task", required=True, choices=TASKS)
+    parser.add_argument("--task", required=True, choices=TRAININGS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
     cls = interface.method(given.method)

@@ -12,8 +12,10 @@ from vltune.comparison.tasks import TASKS
 from vltune.metrics import bootstrap
 from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
-from vltune.pipeline.files import write_json, write_table
-from vltune.pipeline.questions import AnswerPrediction, write_answer_predictions
+from vltune.pipeline.files import read_json, write_json, write_table
+from vltune.pipeline.questions import AnswerPrediction
+from vltune.pipeline.records import write_predictions
+from vltune.pipeline.tasks import JOINT
 
 METHODS = ["adapter", "lora", "prefix", "full", "connector"]
 IMAGES = 60
@@ -162,6 +164,23 @@ def write_training(task: str, method: str, seed: int, seconds: float) -> None:
     write_table(paths.curve(method, task, seed), pd.DataFrame(rows, dtype=object), "\t")
 
 
+def write_joint_run(method: str, seed: int = 0) -> None:
+    """A run that was trained on captions and questions together, as the stages before leave it."""
+    write_run(method, seed)
+    write_questions_run(method, seed)
+    for place, further in ((paths.result, {"trained_on": JOINT}), (paths.predictions, None)):
+        files = {task: place(method, task, seed) for task in TASKS}
+        contents = {task: read_json(file) for task, file in files.items()}
+        write_json(place(method, JOINT, seed), {
+            task: content | further if further else content for task, content in contents.items()})
+        for file in files.values():
+            file.unlink()
+    for task in TASKS:
+        paths.resources(method, task, seed).unlink(missing_ok=True)
+        paths.curve(method, task, seed).unlink(missing_ok=True)
+    write_training(JOINT, method, seed, 150.0)
+
+
 def scores(accuracy: float) -> tuple[dict, dict]:
     """Metrics and question types around an accuracy."""
     metrics = {name: metric(round(accuracy * factor, 4)) for name, factor in
@@ -204,9 +223,9 @@ def write_questions_run(
         "colour": "What is the background colour?",
         "position": "What is to the left of the tent?",
     }
-    write_answer_predictions(
+    write_predictions(
         paths.predictions(method, "vqa", seed),
-        [
+        {"vqa": [
             AnswerPrediction(
                 4 * i + j,
                 i,
@@ -221,7 +240,7 @@ def write_questions_run(
             )
             for i in range(IMAGES)
             for j, kind in enumerate(TYPES)
-        ],
+        ]},
     )
     write_training("vqa", method, seed, seconds)
 

@@ -282,6 +282,20 @@ def test_rates_of_a_task_are_taken() -> None:
     alone = lora.model_copy(update={"learning_rate": {"vqa": 0.2}})
     with pytest.raises(InputError, match=r"lora\.learning_rate in params\.yaml has no rate for 'caption'"):
         alone.of_task("caption")
+    with pytest.raises(InputError, match=r"has no rate for 'caption\+vqa'; it has one for vqa"):
+        alone.of_task("caption+vqa")
+
+
+def test_a_joint_training_has_its_own_rate_or_the_middle_one() -> None:
+    """The middle of equal rates is the rate itself, to the last bit."""
+    rates = {"learning_rate": {"caption": 0.1, "vqa": 0.001},
+             "projector_learning_rate": {"caption": 0.0007, "vqa": 0.0007}}
+    lora = check(interface.method("lora"), "lora", SETTINGS["lora"] | rates)
+    assert lora.of_task("caption+vqa").learning_rate == pytest.approx(0.01)
+    assert lora.of_task("caption+vqa").projector_learning_rate == 0.0007
+    rates["learning_rate"]["caption+vqa"] = 0.03
+    own = check(interface.method("lora"), "lora", SETTINGS["lora"] | rates)
+    assert own.of_task("caption+vqa").learning_rate == 0.03
 
 
 @pytest.mark.parametrize("rate", [-1, float("nan"), True, "0.1", None, {}, {"vqa": -1}, {"vqaa": 1}, [0.1]])

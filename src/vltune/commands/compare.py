@@ -10,10 +10,11 @@ import pandas as pd
 
 from vltune.commands import terminal
 from vltune.comparison import frames
-from vltune.comparison.choice import compared, values
+from vltune.comparison.choice import compared, trainings, values
 from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.compare import Comparison, compare
-from vltune.comparison.runs import Run, collect, read_result
+from vltune.comparison.runs import Run, collect
+from vltune.comparison.runs import read_results as runs_in
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import choice_of, load
 from vltune.report import tables, text
@@ -32,10 +33,9 @@ def main(results: list[str], task: str | None, metric: str | None, form: str, ro
     if results:
         runs, missing = read_results(results), []
     else:
-        chosen = [compared(root / "params.yaml"), values("tasks", path=root / "params.yaml")]
-        if task is not None:
-            chosen[1] = [choice_of("unknown task", task, chosen[1])]
-        runs, missing = collect(*chosen, values("seeds", int, root / "params.yaml"), root)
+        params = root / "params.yaml"
+        chosen = (compared(params), trainings(task, params), values("seeds", int, params))
+        runs, missing = collect(*chosen, root)
     if task is not None:
         choice_of("unknown task", task, list(dict.fromkeys(run.task for run in runs)))
     claims = read_claims(root / "params.yaml")
@@ -68,15 +68,15 @@ def read_results(results: list[str]) -> list[Run]:
     runs: dict[tuple[str, str, int], tuple[str, Run]] = {}
     for word in results:
         name, _, path = word.rpartition("=") if not Path(word).is_file() else ("", "", word)
-        run = read_result(Path(path))
-        run = replace(run, method=name or run.method)
-        key = (run.method, run.task, run.seed)
-        if key in runs:
-            raise InputError(
-                f"{runs[key][0]} and {word} are both results of {run.method} {run.task} {run.seed}; "
-                f"give them names, such as other={path}"
-            )
-        runs[key] = (word, run)
+        for read in runs_in(Path(path)):
+            run = replace(read, method=name or read.method)
+            key = (run.method, run.task, run.seed)
+            if key in runs:
+                raise InputError(
+                    f"{runs[key][0]} and {word} are both results of {run.method} {run.task} {run.seed}; "
+                    f"give them names, such as other={path}"
+                )
+            runs[key] = (word, run)
     return [run for _, run in runs.values()]
 
 

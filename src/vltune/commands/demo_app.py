@@ -89,8 +89,8 @@ class Demo:
         """Describe the runs and the limits."""
         runs = self.runs
         return JSONResponse({
-            "runs": [{"method": run.method, "task": run.task, "share": run.share, "bytes": run.own_bytes}
-                     for group in runs.by_task.values() for run in group],
+            "runs": [{"method": run.method, "task": task, "share": run.share, "bytes": run.own_bytes}
+                     for task, group in runs.by_task.items() for run in group],
             "beams": runs.predict_settings.beams, "samples": len(self.examples),
             "image_bytes": IMAGE_BYTES, "question_characters": QUESTION_CHARACTERS,
         })

@@ -6,6 +6,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import TASKS, load, read
 from vltune.pipeline.paths import START
+from vltune.pipeline.tasks import tasks_of
 from vltune.prediction.explain import Attention, check_choice
 from vltune.prediction.predict import Predict
 from vltune.preprocessing.settings import Preprocess
@@ -27,7 +29,8 @@ KEPT_BYTES = 2**30  # of the runs' own tensors; beyond it the run that was used 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained run: the size of what it trained of the decoder, in bytes and as a share of the decoder."""
+    """A trained run, of a task or a joint one: the size of what it trained of the decoder, in bytes and as a
+    share of the decoder."""
 
     method: str
     task: str
@@ -64,7 +67,7 @@ class Runs:
         self._kept: OrderedDict[Run, VisionLanguageModel] = OrderedDict()
         runs = [run for folder in folders for run in self._opened(folder, folders[0], bool(methods))]
         self.by_task = {task: [run for run in sorted(runs, key=lambda run: run.share >= SMALL)
-                               if run.task == task] for task in TASKS}
+                               if task in tasks_of(run.task)] for task in TASKS}
 
     def _opened(self, folder: Path, first: Path, required: bool) -> Iterator[Run]:
         """Describe the run of a folder, and load it if it is small; nothing if it does not fit."""
@@ -127,12 +130,20 @@ def _folders(root: Path, methods: list[str], seed: int) -> list[Path]:
     listed = read(root / "params.yaml")
     trained = sorted(folder.name for folder in (root / "models").glob("*") if folder.name != START)
     default = dict.fromkeys([*listed["methods"], *listed["extra_methods"], *trained])
-    folders = {name: [folder for task in TASKS for folder in [root / "models" / name / f"{task}-{seed}"]
-                      if (folder / "checkpoint.json").is_file()] for name in methods or default}
+    folders = {name: _of_method(root, name, seed) for name in methods or default}
     if methods or not any(folders.values()):
         for name in [name for name in folders if not folders[name]]:
             find(root, name, TASKS[0], seed)  # raises, and says what there is
     return [folder for group in folders.values() for folder in group]
+
+
+def _of_method(root: Path, method: str, seed: int) -> list[Path]:
+    """List the checkpoints of a method, each once: that which `find` gives for each task."""
+    folders: dict[Path, None] = {}
+    for task in TASKS:
+        with suppress(InputError):
+            folders[find(root, method, task, seed)] = None
+    return list(folders)
 
 
 def _fitting(root: Path, folders: list[Path], required: bool) -> tuple[FeatureExtractor, list[Path]]:

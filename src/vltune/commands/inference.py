@@ -20,9 +20,10 @@ from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
-from vltune.pipeline.params import TASKS, check, load, nearest
+from vltune.pipeline.params import check, load, nearest, read
 from vltune.pipeline.paths import DECODER, ENCODER, START
 from vltune.pipeline.records import fields
+from vltune.pipeline.tasks import TRAININGS, tasks_of
 from vltune.prediction.predict import Predict
 from vltune.preprocessing import encoder
 from vltune.preprocessing.images import Fit, read_image
@@ -30,26 +31,39 @@ from vltune.preprocessing.settings import Preprocess, from_signature
 
 
 def find(root: Path, method: str, task: str, seed: int) -> Path:
-    """Give the folder of a run's checkpoint; `method` may be any folder of models/, such as an imported one.
+    """Give the folder of a run's checkpoint for a task, which a joint training may have made; `method` may be
+    any folder of models/, such as an imported one.
 
     Raises:
         InputError: there is none; lists those that exist, and the command that makes it.
     """
+    for training in _trainings(root, task):
+        folder = root / paths.checkpoint(method, training, seed)
+        if (folder / "checkpoint.json").is_file():
+            return folder
     folder = root / paths.checkpoint(method, task, seed)
-    if (folder / "checkpoint.json").is_file():
-        return folder
     runs = sorted(file.parent for file in (root / "models").glob("*/*/checkpoint.json"))
     methods = sorted({*interface.names(), START, *(run.parent.name for run in runs)})
     if method not in methods:
         raise InputError(
             f"unknown method {method!r}{nearest(method, methods)}; the methods are {', '.join(methods)}")
-    if task not in TASKS:
-        raise InputError(f"unknown task {task!r}{nearest(task, TASKS)}; the tasks are {', '.join(TASKS)}")
+    if task not in TRAININGS:
+        raise InputError(
+            f"unknown task {task!r}{nearest(task, TRAININGS)}; the tasks are {', '.join(TRAININGS)}")
     existing = ", ".join(f"{run.parent.name} {run.name}" for run in runs) or "none"
     stage = "align" if method == START else f"train_{method}"
     raise InputError(
         f"{folder}: no such checkpoint; existing ones: {existing}. Make it with `dvc repro {stage}` in the "
         "root of the repository, with this task and seed in params.yaml")
+
+
+def _trainings(root: Path, task: str) -> list[str]:
+    """List the trainings that are for a task: those that params.yaml asks for come first, then that of the
+    task alone."""
+    file = root / "params.yaml"
+    listed = read(file).get("tasks") or [] if file.is_file() else []
+    fitting = [training for training in TRAININGS if task == training or task in tasks_of(training)]
+    return sorted(fitting, key=lambda training: training not in listed)
 
 
 def described(folder: Path) -> dict[str, Any]:

@@ -14,14 +14,13 @@ from matplotlib.ticker import MaxNLocator
 from vltune.commands import terminal
 from vltune.commands.compare import read_claims
 from vltune.comparison import per_image, planning
-from vltune.comparison.choice import compared, values
+from vltune.comparison.choice import compared, trainings, values
 from vltune.comparison.compare import by_method, paired
 from vltune.comparison.planning import POWER, Decided, Spreads
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.params import choice_of
 from vltune.report import charts
 from vltune.report.style import PALETTE
 
@@ -145,11 +144,9 @@ def _typed(typed: Typed) -> Plan:
 
 def _measured(task: str | None, typed: Typed, root: Path) -> list[Plan]:
     params = root / "params.yaml"
-    tasks = values("tasks", path=params)
-    chosen = tasks if task is None else [choice_of("unknown task", task, tasks)]
-    runs, _ = collect(compared(params), chosen, values("seeds", int, params), root)
+    runs, _ = collect(compared(params), trainings(task, params), values("seeds", int, params), root)
     claims, plans = read_claims(params), []
-    for name in dict.fromkeys(run.task for run in runs):
+    for name in dict.fromkeys(run.task for run in runs if task in (None, run.task)):
         margin = claims.margin(name, TASKS[name].main)
         trained = [run for run in runs if run.task == name and run.method != paths.START]
         plans.append(_plan(trained, typed, margin))

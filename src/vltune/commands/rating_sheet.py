@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from string import ascii_uppercase
 
+from vltune.comparison.choice import trainings
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import fingerprint, read_json, sha256
+from vltune.pipeline.params import PARAMS
 from vltune.pipeline.randomness import numpy_generator
 from vltune.pipeline.records import Prediction, fields, read_predictions
 
@@ -65,7 +67,7 @@ def read_all(methods: list[str], seed: int, root: Path) -> dict[str, list[Predic
         raise InputError(f"expected at most {len(ascii_uppercase) - 1} methods, got {len(methods)}")
     predictions: dict[str, list[Prediction]] = {}
     for method in methods:
-        path = root / paths.predictions(method, "caption", seed)
+        path = root / paths.predictions(method, training(root), seed)
         if not path.is_file():
             raise InputError(f"{path}: no such file; make it with `dvc repro`, or choose methods by --method")
         predictions[method] = sorted(read_predictions(path), key=lambda row: str(row.image_id))
@@ -75,6 +77,12 @@ def read_all(methods: list[str], seed: int, root: Path) -> dict[str, list[Predic
             raise InputError(f"the predictions of {methods[0]} and {method} are about other images or have "
                              "other references")
     return predictions
+
+
+def training(root: Path) -> str:
+    """Give the training whose captions are rated: the one of params.yaml, or of captions alone."""
+    params = root / PARAMS
+    return trainings("caption", params)[0] if params.is_file() else "caption"
 
 
 def draw(predictions: Mapping[str, list[Prediction]], count: int, seed: int) -> list[Row]:
@@ -95,7 +103,7 @@ def draw(predictions: Mapping[str, list[Prediction]], count: int, seed: int) -> 
 
 def make_key(rows: list[Row], methods: list[str], seed: int, root: Path) -> Key:
     """Build the key of drawn rows; `seed` is that of the trainings."""
-    hashes = {method: sha256(root / paths.predictions(method, "caption", seed)) for method in methods}
+    hashes = {method: sha256(root / paths.predictions(method, training(root), seed)) for method in methods}
     sheet = fingerprint([hashes, [asdict(row) for row in rows]])
     return Key(sheet, PROTOCOL, seed, hashes, rows)
 

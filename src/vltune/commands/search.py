@@ -24,6 +24,7 @@ from vltune.pipeline.files import fingerprint, read_json, sha256, write_json
 from vltune.pipeline.params import PARAMS, TASKS, choice_of, load
 from vltune.pipeline.paths import DECODER, FEATURES, START
 from vltune.pipeline.randomness import numpy_generator
+from vltune.pipeline.tasks import TRAININGS
 from vltune.pipeline.work import WORK
 from vltune.training import budget as budgets
 from vltune.training.budget import Budget
@@ -92,7 +93,7 @@ def main(task: str, trials: int, steps: int, methods: list[str], seed: int, out:
         InputError: the input is wrong, the seed is that of a run that is reported, the data or the aligned
             start is missing, or the table holds trials that were made under other conditions.
     """
-    choice_of("unknown task", task, TASKS)
+    choice_of("unknown task", task, TRAININGS)
     methods = methods or compared()
     ready(task, seed)
     recipe = load(Train, "train").model_copy(update={"steps": steps})
@@ -146,7 +147,7 @@ def write_best(best: dict[str, dict[str, Any]], task: str) -> None:
                 if isinstance(known, dict):
                     known[task] = value
                 else:
-                    content[method][name] = {each: value if each == task else known for each in TASKS}
+                    content[method][name] = dict.fromkeys(TASKS, known) | {task: value}
 
 
 def sized(method: str, task: str) -> Method:

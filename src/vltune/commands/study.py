@@ -72,7 +72,7 @@ def claims_of(study: Study, root: Path) -> Claims:
 def plan(study: Study, runs: Runs, choice: Choice, root: Path) -> str:
     """Describe which runs are there and which are missing, and how long these will take."""
     trainings, finished = read_trainings(root), runs.finished.values()
-    missing = [run for run in study.runs() if run not in runs.finished and run in choice]
+    missing = once([run for run in study.runs() if run not in runs.finished and run in choice])
     times = [estimate(study, run, finished, trainings) for run in missing]
     unknown = sum(seconds is None for seconds in times)
     lines = [
@@ -87,6 +87,11 @@ def plan(study: Study, runs: Runs, choice: Choice, root: Path) -> str:
         lines.append("To use stale runs, set these parameters in the study as they were; to make them again, "
                      "add --redo.")
     return "\n".join(lines) + "\n\n"
+
+
+def once(runs: list[Planned]) -> list[Planned]:
+    """Leave out the runs that are made by the training of an earlier one."""
+    return [run for i, run in enumerate(runs) if not any(run.shares(other) for other in runs[:i])]
 
 
 def _groups(study: Study, runs: Runs, times: dict[Planned, float | None]) -> pd.DataFrame:
@@ -120,8 +125,8 @@ def _make(study: Study, choice: Choice, mode: Mode, folder: Path, root: Path, cl
     """Make the missing runs that fit into the time; write the tables after each; name those that failed."""
     start, trainings, failed, late = time.monotonic(), read_trainings(root), [], []
     runs = read_runs(study)
-    missing = [run for run in study.runs()
-               if run in choice and run not in runs.finished and run not in runs.stale]
+    missing = once([run for run in study.runs()
+                    if run in choice and run not in runs.finished and run not in runs.stale])
     if missing and mode.minutes:
         _check_path(study, missing, mode.path)
         clone = study_clone.at_head(root, folder)
@@ -138,7 +143,8 @@ def _make(study: Study, choice: Choice, mode: Mode, folder: Path, root: Path, cl
             sys.stderr.write(f"{run.name}: {error}\n")
             failed.append(run.name)
             continue
-        write_run(study, run, clone.folder, clone.commit, took)
+        for made in filter(run.shares, study.runs()):
+            write_run(study, made, clone.folder, clone.commit, took)
         study_clone.tidy(clone, run, mode.keep_models)
         study_tables.write(study, read_runs(study), claims)
     if late:

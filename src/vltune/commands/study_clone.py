@@ -94,7 +94,7 @@ def make(clone: Clone, study: Study, run: Planned, data: Path | None, keep_model
         InputError: a stage fails.
     """
     _write_params(clone.folder, study, run, data)
-    _repro(clone.folder, f"align@{run.task}")
+    _repro(clone.folder, f"align@{run.training}")
     start = time.monotonic()
     _repro(clone.folder, _target(study, run), *([] if keep_models else ["--no-commit"]))
     return time.monotonic() - start
@@ -102,7 +102,7 @@ def make(clone: Clone, study: Study, run: Planned, data: Path | None, keep_model
 
 def tidy(clone: Clone, run: Planned, keep_models: bool) -> None:
     """Keep a run's predictions beside the clone, under the run's name, and delete its checkpoint."""
-    key = (run.method, run.task, run.seed)
+    key = (run.method, run.training, run.seed)
     folder = clone.folder.with_name(f"{clone.folder.name}-predictions")
     folder.mkdir(exist_ok=True)
     shutil.copyfile(clone.folder / paths.predictions(*key), folder / f"{run.name}.json")
@@ -112,9 +112,9 @@ def tidy(clone: Clone, run: Planned, keep_models: bool) -> None:
 
 def _target(study: Study, run: Planned) -> str:
     if run.method == paths.START:
-        return f"evaluate_aligned@{run.task}"
+        return f"evaluate_aligned@{run.training}"
     extra = "" if run.method in study.params["methods"] else "_extra"
-    return f"evaluate{extra}@{run.method}-{run.task}-{run.seed}"
+    return f"evaluate{extra}@{run.method}-{run.training}-{run.seed}"
 
 
 def _write_params(folder: Path, study: Study, run: Planned, data: Path | None) -> None:
@@ -127,7 +127,7 @@ def _write_params(folder: Path, study: Study, run: Planned, data: Path | None) -
         if data is not None and content["fetch"]["dataset"] != "scenes":
             content["fetch"]["path"] = str(data.absolute())
         content.update(methods=trained if own else [], extra_methods=[] if own else trained,
-                       tasks=[run.task], seeds=[run.seed])
+                       tasks=[run.training], seeds=[run.seed])
 
 
 def _repro(folder: Path, target: str, *options: str) -> None:

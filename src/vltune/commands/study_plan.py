@@ -11,6 +11,7 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from vltune.comparison.choice import START_SEED
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import PARAMS, TASKS, Section, check, choice_of, nearest, read
+from vltune.pipeline.tasks import JOINT, TRAININGS, by_task, of_training, tasks_of
 
 RESULTS = Path("results")
 METHODS = Path(__file__).parents[1] / "methods"
@@ -53,17 +55,28 @@ class Content(Section):
 
 
 class Planned(NamedTuple):
-    """A run that there should be."""
+    """The results that there should be of a run in a task; `joint`: it is trained on both tasks together."""
 
     variant: str
     method: str
     task: str
     seed: int
+    joint: bool = False
 
     @property
     def name(self) -> str:
         """The name of its file, without the ending."""
         return f"{self.variant}-{self.method}-{self.task}-{self.seed}"
+
+    @property
+    def training(self) -> str:
+        """The name of its training in `tasks` of params.yaml."""
+        return JOINT if self.joint else self.task
+
+    def shares(self, other: Planned) -> bool:
+        """Whether one training makes both results."""
+        return (self.variant, self.method, self.training, self.seed) == (
+            other.variant, other.method, other.training, other.seed)
 
 
 class Choice(NamedTuple):
@@ -76,7 +89,11 @@ class Choice(NamedTuple):
 
     def __contains__(self, run: object) -> bool:
         """Whether a planned run is in this part."""
-        return all(not chosen or value in chosen for chosen, value in zip(self, run, strict=True))
+        if not isinstance(run, Planned):
+            return False
+        values = ((run.variant,), (run.method,), (run.task, run.training), (run.seed,))
+        return all(not chosen or any(value in chosen for value in own)
+                   for chosen, own in zip(self, values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -98,10 +115,11 @@ class Study:
         """List the runs in the order in which they are made: all with the first seed come first."""
         runs = []
         for name, variant in self.content.variants.items():
-            for task in variant.tasks or self.content.tasks:
-                for method in variant.methods or self.content.methods:
-                    seeds = [START_SEED] if method == paths.START else variant.seeds or self.content.seeds
-                    runs += [(order, Planned(name, method, task, seed)) for order, seed in enumerate(seeds)]
+            for training, method in product(variant.tasks or self.content.tasks,
+                                            variant.methods or self.content.methods):
+                seeds = [START_SEED] if method == paths.START else variant.seeds or self.content.seeds
+                runs += [(order, Planned(name, method, task, seed, training == JOINT))
+                         for order, seed in enumerate(seeds) for task in tasks_of(training)]
         return [run for _, run in sorted(runs, key=lambda pair: pair[0])]
 
     def overrides(self, variant: str) -> dict[str, Any]:
@@ -114,7 +132,7 @@ class Study:
         unused = {*WITHOUT_EFFECT, *(name for name in merged if is_method(name) and name != run.method)}
         if merged["fetch"]["dataset"] != "scenes":
             unused.add("scenes")
-        return {section: {key: _of_task(value, run.task) for key, value in content.items()
+        return {section: {key: _of_training(value, run.training) for key, value in content.items()
                           if f"{section}.{key}" not in UNSTORED}
                 for section, content in merged.items() if section not in unused}
 
@@ -157,9 +175,11 @@ def override(content: Any, overrides: Mapping[str, Any]) -> None:
         mapping[key] = value
 
 
-def _of_task(value: Any, task: str) -> Any:
-    """Give what a value that is listed by task is for this one: the other tasks' do not matter to it."""
-    return value[task] if isinstance(value, dict) and task in value and set(value) <= set(TASKS) else value
+def _of_training(value: Any, training: str) -> Any:
+    """Give what a value that is listed by task is for a training: the others do not matter to it."""
+    listed = isinstance(value, dict) and set(value) <= set(TRAININGS)
+    own = of_training(value, training) if listed else None
+    return value if own is None else own
 
 
 def is_method(name: str) -> bool:
@@ -179,13 +199,15 @@ def _check_names(study: Study) -> None:
     twice = [run.name for run in runs if runs.count(run) > 1]
     if twice:
         raise InputError(f"{study.file}: the run {twice[0]} stands twice; take a method, task or seed out")
+    for variant in study.content.variants.values():
+        by_task(variant.tasks or study.content.tasks, f"{study.file}: 'tasks'")
 
 
 def _check_key(study: Study, dotted: str) -> None:
     known = [f"{section}.{key}" for section, content in study.params.items() if isinstance(content, dict)
              for key in content]
     known += [f"{dotted}.{task}" for dotted in known for section, _, key in [dotted.partition(".")]
-              if isinstance(by_task := study.params[section][key], dict) for task in by_task]
+              if isinstance(study.params[section][key], dict) for task in TRAININGS]
     if dotted not in known:
         raise InputError(f"{study.file}: params: unknown key {dotted!r}{nearest(dotted, known)}; expected "
                          "SECTION.KEY of params.yaml, such as train.steps")

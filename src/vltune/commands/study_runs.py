@@ -14,10 +14,11 @@ from typing import Any
 
 from vltune.commands.study_plan import Planned, Settings, Study, differences
 from vltune.comparison import frames
-from vltune.comparison.runs import Run, load, read_result
+from vltune.comparison.runs import Run, load, read_results
 from vltune.pipeline import paths
 from vltune.pipeline.files import read_json, write_text
 from vltune.pipeline.records import fields
+from vltune.pipeline.tasks import read_of_task
 
 DIGITS = 4  # of scores per image: their mean keeps more than tables show
 KEYS = ("study", "variant", "overrides", "settings", "commit", "training", "curve", "resources",
@@ -97,7 +98,7 @@ def read_runs(study: Study) -> Runs:
 def read_run(path: Path, planned: Planned) -> Finished:
     """Read a run's file; raises InputError if it is of the wrong form."""
     content = read_json(path)
-    run = read_result(path)
+    [run] = read_results(path)
     made = fields(path, "the whole", 0, content, KEYS)
     fields(path, "resources", 0, made["resources"], ("seconds",))
     return Finished(planned, replace(run, resources=made["resources"]), made)
@@ -110,8 +111,9 @@ def write_run(study: Study, run: Planned, root: Path, commit: str, seconds: floa
     Raises:
         InputError: a file of the pipeline is missing or of the wrong form.
     """
-    key = (run.method, run.task, run.seed)
-    loaded, result = load(*key, root), read_json(root / paths.result(*key))
+    key = (run.method, run.training, run.seed)
+    loaded = load(run.method, run.task, run.seed, run.training, root)
+    result = read_of_task(root / paths.result(*key), run.task)
     checkpoint = read_json(root / paths.checkpoint(*key) / "checkpoint.json")
     cost = read_json(root / paths.resources(*key)) if loaded.resources else {}
     environment = cost.pop("environment", {})

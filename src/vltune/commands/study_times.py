@@ -33,16 +33,17 @@ def estimate(study: Study, run: Planned, finished: Iterable[Finished],
 
     The most similar runs count: of the same variant, method and task; else of the same method and task, with
     the training in proportion to the texts; else the pipeline's own training in `trainings`; else the same
-    task with other methods. Prediction and scoring are taken to be as long as in the study's other runs.
+    task with other methods, where joint trainings are a task of their own. Prediction and scoring are taken
+    to be as long as in the study's other runs.
     """
     texts = 0 if run.method == paths.START else work(study.settings(run))
-    runs = [other for other in finished if other.planned.task == run.task]
+    runs = [other for other in finished if other.planned.training == run.training]
     alike = [other for other in runs if other.planned.method == run.method]
     nearest = [other for other in alike if other.planned.variant == run.variant] or alike
     if not nearest:
         rest = fmean(other.seconds - other.train_seconds for other in runs) if runs else 0.0
         own = [row["train_seconds"] * texts / work(study.params) + rest for row in trainings
-               if (row["method"], row["task"]) == (run.method, run.task)]
+               if (row["method"], row["task"]) == (run.method, run.training)]
         if own:
             return fmean(own)
         nearest = runs

@@ -15,8 +15,8 @@ from vltune.comparison.runs import Run
 from vltune.metrics.bootstrap import DIGITS
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import read_json
 from vltune.pipeline.records import fields
+from vltune.pipeline.tasks import read_of_task
 
 # By attribution: what masking its highest ranked image tokens is compared with, as (name, key of the drops).
 AGAINST = {
@@ -53,9 +53,9 @@ def collect(runs: list[Run], root: Path = HERE) -> list[Explained]:
     """
     explained = []
     for run in runs:
-        path = root / paths.predictions(run.method, run.task, run.seed).with_suffix(".attention.json")
+        path = root / paths.predictions(run.method, run.training, run.seed).with_suffix(".attention.json")
         if path.is_file():
-            content = fields(path, "the whole", 0, read_json(path), ("cells", "sink", "images"))
+            content = fields(path, "the whole", 0, read_of_task(path, run.task), ("cells", "sink", "images"))
             rows = [_row(path, i, row) for i, row in enumerate(content["images"])]
             optional = {key: content[key] for key in ("extras", "fit", "crop_pct") if key in content}
             explained.append(Explained(run, content["cells"], content["sink"], rows, **optional))

@@ -130,7 +130,7 @@ def _over_seeds(runs: list[Run], estimates: dict[str, Estimate]) -> Method:
         name: {end: None if x is None else round(x, DIGITS) for end, x in score.items()}
         for name, score in scores.items()
     }
-    shared = {name: runs[0].result.get(name) for name in ("signature", "projector")}
+    shared = {name: runs[0].result.get(name) for name in ("signature", "projector", "trained_on")}
     return Method(
         runs[0].method, runs[0].task, result | shared | {"metrics": rounded},
         len(runs),

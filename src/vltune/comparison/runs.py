@@ -19,6 +19,7 @@ from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.params import check, nearest
 from vltune.pipeline.records import fields
+from vltune.pipeline.tasks import is_joint
 
 SIZES = tuple(frames.names(frames.SIZES))
 TIMINGS = tuple(frames.names(frames.RESOURCES[len(frames.RUN):]))
@@ -34,6 +35,11 @@ class Scored:
     method: str
     task: str
     result: dict[str, Any]
+
+    @property
+    def training(self) -> str:
+        """The tasks that it was trained on together: the name of the training's files."""
+        return self.result.get("trained_on") or self.task
 
     @property
     def spec(self) -> Task:
@@ -96,47 +102,53 @@ def collect(
     Raises:
         InputError: no run is there, or a file is of the wrong form.
     """
-    names = wanted(methods, tasks, seeds)
-    missing = [
-        str(root / paths.result(*name)) for name in names if not (root / paths.result(*name)).is_file()
-    ]
-    if len(missing) == len(names):
+    runs = wanted(methods, tasks, seeds)
+    there = [run for run in runs if (root / run.result).is_file()]
+    missing = list(dict.fromkeys(str(root / run.result) for run in runs if run not in there))
+    if not there:
         raise InputError(
             f"there is nothing to report: none of {', '.join(missing)} exists; make them with "
             f"stages/evaluate.py"
         )
-    return [load(*name, root) for name in names if (root / paths.result(*name)).is_file()], missing
+    return [load(*run, root) for run in there], missing
 
 
-def load(method: str, task: str, seed: int, root: Path = HERE) -> Run:
-    """Read one run: its results, what its training took, and its curve.
+def load(method: str, task: str, seed: int, training: str | None = None, root: Path = HERE) -> Run:
+    """Read one run: its results in a task, what its training took, and its curve. The training is that of the
+    task alone, if no other is named.
 
     Raises:
         InputError: its results are missing, or a file is of the wrong form; names the file and the key.
     """
-    path = root / paths.result(method, task, seed)
+    training = training or task
+    path = root / paths.result(method, training, seed)
     if not path.is_file():
         existing = ", ".join(sorted(str(path) for path in path.parent.parent.glob("*/*.json"))) or "none"
         raise InputError(
             f"{path}: no such file; results there are: {existing}; make it with stages/evaluate.py"
         )
-    run = read_result(path)
-    if (run.method, run.task, run.seed) != (method, task, seed):
+    runs = read_results(path)
+    run = next((run for run in runs if run.task == task), runs[0])
+    if (run.method, run.task, run.seed, run.training) != (method, task, seed, training):
         raise InputError(
             f"{path}: expected the results of {method} {task} {seed}, found those of {run.method} "
             f"{run.task} {run.seed}"
         )
-    return replace(run, resources=_resources(root / paths.resources(method, task, seed)),
-                   curve=_curve(root / paths.curve(method, task, seed)))
+    return replace(run, resources=_resources(root / paths.resources(method, training, seed)),
+                   curve=_curve(root / paths.curve(method, training, seed)))
 
 
-def read_result(path: Path) -> Run:
-    """Read a results file, wherever it is, and nothing of its training.
+def read_results(path: Path) -> list[Run]:
+    """Read a results file, wherever it is, and nothing of its training: a run, or two of a joint training.
 
     Raises:
         InputError: it is missing or of the wrong form; names the file and the key.
     """
     content = read_json(path)
+    return [_read(path, each) for each in (content.values() if is_joint(content) else [content])]
+
+
+def _read(path: Path, content: Any) -> Run:
     _check_names(path, content)
     named = fields(path, "the whole", 0, content, ("method", "task", "seed"))
     if named["task"] not in TASKS:
@@ -149,7 +161,8 @@ def read_result(path: Path) -> Run:
         path, "the whole", 0, content, ("metrics", *spec.parts, "controls", *SIZES, "per_image", "signature")
     )
     _check(path, spec, result)
-    result["projector"] = content.get("projector")  # earlier versions and imported runs have none
+    # earlier versions and imported runs have no projector, separate trainings no trained_on
+    result |= {name: content.get(name) for name in ("projector", "trained_on")}
     return Run(named["method"], named["task"], result, named["seed"], {}, frames.frame(frames.CURVE, []))
 
 

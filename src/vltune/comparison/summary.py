@@ -10,6 +10,8 @@ from vltune.metrics.signature import check_same
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
+from vltune.pipeline.params import PARAMS
+from vltune.pipeline.tasks import by_task
 
 SUMMARY, COST = Path("metrics/summary.json"), Path("metrics/cost.json")
 SIZES = ("trained_parameters", "trained_share")
@@ -21,18 +23,19 @@ def summarize(method: str, tasks: list[str], seeds: list[int]) -> None:
     Raises:
         InputError: a run of the method is missing, or two of its seeds were scored differently.
     """
-    runs = {task: [load(method, task, seed) for seed in seeds] for task in tasks}
+    trainings = by_task(tasks, f"{PARAMS}: 'tasks'")
+    runs = {task: [load(method, task, seed, training) for seed in seeds]
+            for task, training in trainings.items()}
     for task, seeds_of_task in runs.items():
         check_same({f"{method} {task} {run.seed}": run.result["signature"] for run in seeds_of_task})
         for run in seeds_of_task:
             if not run.resources:
-                raise InputError(
-                    f"{paths.resources(method, task, run.seed)}: no such file; make it with stages/train.py"
-                )
+                file = paths.resources(method, run.training, run.seed)
+                raise InputError(f"{file}: no such file; make it with stages/train.py")
     scores = {task: _mean_scores(seeds_of_task) for task, seeds_of_task in runs.items()}
     sizes = {name: _mean_result(runs, name) for name in SIZES}
     write_json(SUMMARY, {"method": method, **scores, **sizes})
-    costs = {task: _mean_costs(seeds_of_task) for task, seeds_of_task in runs.items()}
+    costs = {trainings[task]: _mean_costs(seeds_of_task) for task, seeds_of_task in runs.items()}
     write_json(COST, costs)
 
 

@@ -9,22 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 
+from vltune.pipeline.params import TASKS
+
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids of a prompt (a question; empty for captioning) and of its target, with the end token."""
+    """Token ids of a prompt (a question; empty for captioning) and of its target, with the end token; `task`
+    is the number of its task in TASKS."""
 
     prompt: Sequence[int]
     target: Sequence[int]
+    task: int = 0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Arguments of `VisionLanguageModel.forward`; `labels` [n] are the next tokens at `sources` [n]."""
+    """Arguments of `VisionLanguageModel.forward`; `labels` [n] are the next tokens at `sources` [n], those of
+    captions before those of answers."""
 
     tokens: Tensor
     positions: Tensor
@@ -55,7 +61,8 @@ def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
     owner[:, :k] = 0
     positions = torch.zeros(len(rows), k + longest, dtype=torch.int64)
     positions[:, :k] = torch.arange(k)
-    sources, labels = [], []
+    sources: list[list[int]] = [[] for _ in TASKS]
+    labels: list[list[int]] = [[] for _ in TASKS]
     for i, row in enumerate(rows):
         start = k
         for number, text in enumerate(row, start=1):
@@ -65,10 +72,11 @@ def collate(rows: Sequence[Sequence[Text]], image_tokens: int) -> Batch:
             owner[i, start:end] = number
             positions[i, start:end] = torch.arange(k, k + len(ids))
             before = [k - 1, *range(start, end - 1)][len(text.prompt):]  # the place before each target token
-            sources += [i * (k + longest) + position for position in before]
-            labels += text.target
+            sources[text.task] += [i * (k + longest) + position for position in before]
+            labels[text.task] += text.target
             start = end
-    return Batch(tokens, positions, attention_mask(owner), torch.tensor(sources), torch.tensor(labels))
+    return Batch(tokens, positions, attention_mask(owner), torch.tensor([*chain(*sources)]),
+                 torch.tensor([*chain(*labels)]))
 
 
 def attention_mask(owner: Tensor) -> Tensor:

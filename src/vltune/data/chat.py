@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vltune.data.tokenizer import Tokenizer
 from vltune.pipeline.errors import InputError
+from vltune.pipeline.tasks import JOINT
 
 TOKENS = ("<|im_start|>", "<|im_end|>")
 USER, ASSISTANT = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
@@ -17,8 +18,12 @@ def chat_template(tokenizer: Tokenizer, task: str) -> dict[str, list[int]]:
     """Give the token ids before the image, behind it, and behind a question, as `Template` has them.
 
     Raises:
-        InputError: the tokenizer lacks one of the chat form's tokens; names it.
+        InputError: the tokenizer lacks one of the chat form's tokens; names it. Or the training is joint.
     """
+    if task == JOINT:
+        raise InputError(
+            f"params.yaml: projector.prompt is chat, but 'tasks' holds {JOINT}: captions and questions that "
+            "share image tokens cannot have different texts around the image; expected projector.prompt none")
     for token in TOKENS:
         if not tokenizer.knows(token):
             raise InputError(

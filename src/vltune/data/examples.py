@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from vltune.data.batch import Text
 from vltune.data.tokenizer import Tokenizer
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
+from vltune.pipeline.params import TASKS
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Caption, Captions, read_captions
+from vltune.pipeline.tasks import JOINT, tasks_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,21 @@ def answering(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Ex
     answers = tokenizer.encode_all([f" {question.answer}" for question in questions])
     texts: dict[int | str, list[Text]] = {}
     for question, prompt, answer in zip(questions, prompts, answers, strict=True):
-        texts.setdefault(question.image_id, []).append(Text(prompt, [*answer, tokenizer.end]))
+        text = Text(prompt, [*answer, tokenizer.end], TASKS.index("vqa"))
+        texts.setdefault(question.image_id, []).append(text)
+    return [Example(image_id, group) for image_id, group in texts.items()]
+
+
+def together(split: str, tokenizer: Tokenizer, have: set[int | str]) -> list[Example]:
+    """Make the examples of a joint training: the captions of each image, then the questions about it; an
+    image that has texts of one task alone is used with these.
+
+    Raises:
+        InputError: the split has no captions, or no questions.
+    """
+    texts = {example.image_id: example.texts for example in captioning(split, tokenizer, have)}
+    for example in answering(split, tokenizer, have):
+        texts[example.image_id] = [*texts.get(example.image_id, []), *example.texts]
     return [Example(image_id, group) for image_id, group in texts.items()]
 
 
@@ -70,7 +87,7 @@ def start_texts(task: str) -> Captions:
     questions about images without captions, each question with its answer.
 
     Raises:
-        InputError: there are no captions, and the task is captioning or there are no questions.
+        InputError: there are no captions, and the task needs some or there are no questions.
     """
     if start_source(task) == "captions":
         return captions_of("train")
@@ -84,7 +101,9 @@ def start_texts(task: str) -> Captions:
 
 def start_source(task: str) -> str:
     """Say which training texts the start of the projector is made of, captions or questions."""
-    return "captions" if task == "caption" or read_captions(paths.captions("train")).captions else "questions"
+    if "caption" in tasks_of(task) or read_captions(paths.captions("train")).captions:
+        return "captions"
+    return "questions"
 
 
 def questions_of(split: str) -> list[Question]:
@@ -100,14 +119,14 @@ def questions_of(split: str) -> list[Question]:
     return questions
 
 
-EXAMPLES = {"caption": captioning, "vqa": answering}  # by task
+EXAMPLES = {"caption": captioning, "vqa": answering, JOINT: together}
 
 
 def rows(
     examples: list[Example], steps: int, batch_size: int, texts_per_image: int, seed: int, start: int = 0
 ) -> Iterator[list[Example]]:
-    """Give the batches of steps start to steps - 1: epochs
-    in a new order each, with some texts of each image.
+    """Give the batches of steps start to steps - 1: epochs in a new order each, with texts_per_image texts of
+    each task of each image.
 
     A batch depends on seed and step alone, so a training
     that goes on after a kill sees what it would have seen.
@@ -122,10 +141,17 @@ def rows(
                 order = list(range(len(examples)))
                 python_generator(seed, f"order of epoch {epoch}").shuffle(order)
             example = examples[order[index % len(examples)]]
-            rng = python_generator(seed, f"texts at place {index}")
             flipped = python_generator(seed, f"flip at place {index}").random() < 0.5
-            picked.append(Example(example.image_id, _some(example.texts, texts_per_image, rng), flipped))
+            texts: list[Text] = []
+            for group in grouped(example.texts):  # a task's texts are those that it has in its own training
+                texts += _some(group, texts_per_image, python_generator(seed, f"texts at place {index}"))
+            picked.append(Example(example.image_id, texts, flipped))
         yield picked
+
+
+def grouped(texts: Iterable[Text]) -> list[list[Text]]:
+    """Group the texts of an image by their tasks."""
+    return [list(group) for _, group in groupby(texts, key=lambda text: text.task)]
 
 
 def _some(texts: list[Text], count: int, rng: random.Random) -> list[Text]:

@@ -21,7 +21,8 @@ from torch import nn
 
 from vltune.model.decoder import Decoder, DecoderConfig
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.params import TASKS, Section, nearest
+from vltune.pipeline.params import Section, nearest
+from vltune.pipeline.tasks import TRAININGS, of_training
 
 NOT_METHODS = ("__init__", "interface", "checkpoint")
 
@@ -43,14 +44,14 @@ class LogUniform:
 
 
 def _checked_rates(value: Any) -> Any:
-    rates = value if isinstance(value, dict) else {TASKS[0]: value}
+    rates = value if isinstance(value, dict) else {TRAININGS[0]: value}
     numbers = all(type(rate) in (int, float) and 0 <= rate < math.inf for rate in rates.values())
-    if not rates or not numbers or not set(rates) <= set(TASKS):
-        raise ValueError(f"expected a number >= 0, or a mapping with such a number for {' and '.join(TASKS)}")
+    if not rates or not numbers or not set(rates) <= set(TRAININGS):
+        raise ValueError(f"expected a number >= 0, or a mapping with such numbers for {', '.join(TRAININGS)}")
     return value
 
 
-# A learning rate: a number for all tasks, or a mapping with a number for each.
+# A learning rate: a number, or a mapping with a number for each task; a joint training may have its own.
 Rates = Annotated[float | dict[str, float], BeforeValidator(_checked_rates)]
 
 
@@ -106,18 +107,17 @@ class Method(Section):
         sizes, by the closed formula of the file's docstring."""
 
     def of_task(self, task: str) -> Self:
-        """Give the method with the learning rates of a task, as numbers.
+        """Give the method with the learning rates of a task or of the joint training, as numbers.
 
         Raises:
             InputError: a rate is given for other tasks alone.
         """
         rates = {}
         for name in ("learning_rate", "projector_learning_rate"):
-            value = getattr(self, name)
-            if isinstance(value, dict) and task not in value:
+            rates[name] = of_training(value := getattr(self, name), task)
+            if rates[name] is None:
                 raise InputError(f"{self.title()}.{name} in params.yaml has no rate for '{task}'; it has one "
                                  f"for {' and '.join(value)}")
-            rates[name] = value[task] if isinstance(value, dict) else value
         return self.model_copy(update=rates)
 
     def resized(self, size: int) -> Self:

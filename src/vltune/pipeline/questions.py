@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 from typing import Any
 
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import write_json
 from vltune.pipeline.records import fields, read_list, sentence
 from vltune.pipeline.rows import read_rows, write_rows
 
@@ -113,17 +112,12 @@ def _annotation(question: Question) -> dict[str, Any]:
 
 
 def read_answer_predictions(path: Path) -> list[AnswerPrediction]:
-    """Read a predictions file of the question task.
+    """Read the answers of a predictions file, which may hold captions too.
 
     Raises:
         InputError: it is not a list, a row lacks a key or a question is repeated; names the file and the row.
     """
-    return read_list(path, "answers", AnswerPrediction, "question_id")
-
-
-def write_answer_predictions(path: Path, rows: Iterable[AnswerPrediction]) -> None:
-    """Write a predictions file of the question task atomically."""
-    write_json(path, [asdict(row) for row in rows])
+    return read_list(path, "vqa", "answers", AnswerPrediction, "question_id")
 
 
 def _rows(path: Path, name: str, keys: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,14 +6,15 @@ Raw data is in the COCO caption format; predictions are one JSON list per run.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vltune.pipeline.errors import InputError
-from vltune.pipeline.files import read_json, write_json
+from vltune.pipeline.files import write_json
 from vltune.pipeline.rows import read_rows, write_rows
+from vltune.pipeline.tasks import joined, read_of_task
 
 SPLITS = ("train", "val", "test")
 IDS = ("id", "image_id", "question_id")
@@ -134,22 +135,22 @@ def _is_unicode(text: str) -> bool:
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Read a predictions file.
+    """Read the captions of a predictions file, which may hold answers too.
 
     Raises:
         InputError: it is not a list, a row lacks a key or an image is repeated; names the file and the row.
     """
-    return read_list(path, "predictions", Prediction, "image_id")
+    return read_list(path, "caption", "predictions", Prediction, "image_id")
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write a predictions file atomically."""
-    write_json(path, [asdict(prediction) for prediction in predictions])
+def write_predictions(path: Path, by_task: Mapping[str, Iterable[Any]]) -> None:
+    """Write a predictions file atomically: the captions, the answers, or both."""
+    write_json(path, joined({task: [asdict(row) for row in rows] for task, rows in by_task.items()}))
 
 
-def read_list(path: Path, what: str, row_type: Any, key: str) -> list[Any]:
-    """Read rows of a dataclass from a list, unique in `key`; InputError names the file and the row."""
-    content = read_json(path)
+def read_list(path: Path, task: str, what: str, row_type: Any, key: str) -> list[Any]:
+    """Read a task's rows of a dataclass, unique in `key`; InputError names the file and the row."""
+    content = read_of_task(path, task)
     if not isinstance(content, list) or not content:
         raise InputError(f"{path}: expected a list of {what} that is not empty")
     names = tuple(row_type.__dataclass_fields__)

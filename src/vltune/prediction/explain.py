@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from vltune.pipeline.params import Section
 from vltune.pipeline.questions import AnswerPrediction, read_answer_predictions
 from vltune.pipeline.randomness import derive
 from vltune.pipeline.records import evenly, read_predictions
+from vltune.pipeline.tasks import joined, tasks_of
 from vltune.prediction.attention import Forced, attention, force, on_image
 from vltune.prediction.faithfulness import MASKED, Check, check
 
@@ -57,7 +59,7 @@ def explain(
     vlm: VisionLanguageModel, features: Features, tokenizer: Tokenizer, run: tuple[str, str, int],
     settings: Attention,
 ) -> None:
-    """Write data/predictions/TASK-METHOD-SEED.attention.json, for some of the images with predictions.
+    """Write data/predictions/TASK-METHOD-SEED.attention.json, for some images with predictions, task by task.
 
     Of each image it has the text, its tokens, a line with the weights of each token on the image tokens (the
     cells of the grid row by row, extra tokens of the encoder, the tags), the checked tokens, and their
@@ -68,7 +70,16 @@ def explain(
         InputError: as `check_choice`.
     """
     check_choice(settings, vlm.decoder.config)
-    cases = CASES[run[1]](run, settings.images)
+    write_json(paths.predictions(*run).with_suffix(".attention.json"), joined({
+        task: _explained(vlm, features, tokenizer, run, task, settings) for task in tasks_of(run[1])}))
+
+
+def _explained(
+    vlm: VisionLanguageModel, features: Features, tokenizer: Tokenizer, run: tuple[str, str, int], task: str,
+    settings: Attention,
+) -> dict[str, Any]:
+    """Give what the file says of a task."""
+    cases = CASES[task](paths.predictions(*run), settings.images)
     generator = torch.Generator().manual_seed(derive(settings.seed, "masked image tokens"))
     rows: list[dict[str, Any]] = []
     for start in tqdm(range(0, len(cases), BATCH), f"{' '.join(map(str, run))}: attention", unit="batch"):
@@ -81,9 +92,9 @@ def explain(
         checked = check(
             vlm, forced, weights, unmasked, settings.checked_tokens, settings.masked_share, generator)
         rows += [_row(case, i, forced, weights, checked, tokenizer) for i, case in enumerate(batch)]
-    write_json(paths.predictions(*run).with_suffix(".attention.json"), {
+    return {
         "settings": settings.model_dump(), "cells": vlm.projector.cells, "tags": vlm.projector.tags,
-        **_beyond_plain(vlm, features.signature), "sink": vlm.sink, "images": rows})
+        **_beyond_plain(vlm, features.signature), "sink": vlm.sink, "images": rows}
 
 
 def _beyond_plain(vlm: VisionLanguageModel, signature: dict[str, Any]) -> dict[str, Any]:
@@ -134,15 +145,15 @@ def _row(
     }
 
 
-def _captions(run: tuple[str, str, int], count: int) -> list[Case]:
-    rows = read_predictions(paths.predictions(*run))
+def _captions(path: Path, count: int) -> list[Case]:
+    rows = read_predictions(path)
     return [Case(row.image_id, row.file_name, "", row.caption) for row in evenly(rows, count)]
 
 
-def _answers(run: tuple[str, str, int], count: int) -> list[Case]:
+def _answers(path: Path, count: int) -> list[Case]:
     """Take a question about each image: the first about the first image, the second about the second ..."""
     groups: dict[int | str, list[AnswerPrediction]] = {}
-    for row in read_answer_predictions(paths.predictions(*run)):
+    for row in read_answer_predictions(path):
         groups.setdefault(row.image_id, []).append(row)
     rows = [group[i % len(group)] for i, group in enumerate(evenly(list(groups.values()), count))]
     return [Case(row.image_id, row.file_name, row.question, row.answer) for row in rows]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -23,9 +23,10 @@ from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths, workers
 from vltune.pipeline.params import Section
 from vltune.pipeline.paths import DECODER, FEATURES
-from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions
+from vltune.pipeline.questions import AnswerPrediction, Question
 from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Prediction, read_captions, write_predictions
+from vltune.pipeline.tasks import tasks_of
 from vltune.prediction.answer import answer, rank
 from vltune.prediction.explain import Attention, explain
 from vltune.prediction.generate import generate
@@ -70,8 +71,8 @@ class Run(NamedTuple):
 
 
 def predict(method: str, task: str, seed: int, settings: Predict, explained: Attention) -> None:
-    """Caption the test images, or answer the questions about them; write the predictions of a run, and the
-    attention of a method on some of the images.
+    """Caption the test images, answer the questions about them, or both; write the predictions of a run, and
+    the attention of a method on some of the images.
     """
     deterministic()
     device = choose_device()
@@ -79,12 +80,18 @@ def predict(method: str, task: str, seed: int, settings: Predict, explained: Att
     base, dtype = checkpoint.base_of(DECODER, features.signature), choose_dtype(settings.precision, device)
     vlm = checkpoint.load(paths.checkpoint(method, task, seed), DECODER, base, dtype).to(device)
     run = Run(method, task, seed)
-    PREDICTORS[task](vlm, features, settings, run)
-    if method != paths.START and workers.rank() == 0:
+    rows = {each: PREDICTORS[each](vlm, features, settings, run) for each in tasks_of(task)}
+    if workers.rank():
+        return
+    write_predictions(paths.predictions(*run), rows)
+    if method != paths.START:
         explain(vlm, features, Tokenizer(DECODER), run, explained)
 
 
-def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
+def _captions(
+    vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run
+) -> list[Prediction]:
+    """Caption every image; the first process gets all rows, the others none."""
     captions = captions_of("test")
     references = captions.by_image()
     images = [image for image in captions.images if image.id in features.row]
@@ -94,15 +101,17 @@ def _write_captions(vlm: VisionLanguageModel, features: Features, settings: Pred
         texts += caption(vlm, _take(vlm, features, ids), tokenizer, settings.beams, settings.length_penalty,
                          settings.max_new_tokens)
     texts = workers.merged(texts)
-    if workers.rank() == 0:
-        rows = zip(images, texts, strict=True)
-        write_predictions(paths.predictions(*run), [
-            Prediction(image.id, image.file_name, text, references[image.id]) for image, text in rows])
+    if workers.rank():
+        return []
+    return [Prediction(image.id, image.file_name, text, references[image.id])
+            for image, text in zip(images, texts, strict=True)]
 
 
-def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run) -> None:
+def _answers(
+    vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run
+) -> list[AnswerPrediction]:
     """Answer every question with its image, and a sample of them in two blind controls: with the features of
-    another image, and with the mean features of all images.
+    another image, and with the mean features of all images. The first process gets all rows, the others none.
     """
     files = {image.id: image.file_name for image in read_captions(paths.captions("test")).images}
     questions = [question for question in questions_of("test") if question.image_id in features.row]
@@ -126,17 +135,17 @@ def _write_answers(vlm: VisionLanguageModel, features: Features, settings: Predi
                 answers[image_id, question.id] = text
     answers = dict(workers.merged(list(answers.items())))
     if workers.rank():
-        return
+        return []
     unique = sorted(set(_texts_of(controls)))
     mean = torch.from_numpy(features.take(ids).mean(0, dtype="float32"))
     mean = mean.to(vlm.decoder.embedding.weight.device)
     blind = dict(zip(unique, predict_answers(vlm, mean[None], [unique], tokenizer)[0], strict=True))
-    write_answer_predictions(paths.predictions(*run), [
+    return [
         AnswerPrediction(
             row.id, row.image_id, files[row.image_id], row.question, row.question_type, row.answer_type,
             answers[row.image_id, row.id], answers.get((other[row.image_id], row.id)),
             blind[row.question] if row.id in sample else None, row.answers)
-        for row in questions])
+        for row in questions]
 
 
 def _own_batches(ids: list[int | str], settings: Predict, run: Run) -> Iterator[list[int | str]]:
@@ -158,7 +167,7 @@ def _texts_of(questions: list[Question]) -> list[str]:
     return [question.question for question in questions]
 
 
-PREDICTORS = {"caption": _write_captions, "vqa": _write_answers}  # by task
+PREDICTORS: dict[str, Callable[..., list[Any]]] = {"caption": _captions, "vqa": _answers}  # by task
 
 
 def _answerer(settings: Predict) -> Answerer:

@@ -84,7 +84,7 @@ def cards(runs: list[Run]) -> list[Card]:
     by_image: dict[Any, Card] = {}
     shown = set()
     for run in runs:
-        path, name = paths.predictions(run.method, run.task, run.seed), (run.task, run.method)
+        path, name = paths.predictions(run.method, run.training, run.seed), (run.task, run.method)
         if name not in shown and path.is_file():
             shown.add(name)
             READERS[run.task](run, path, by_image)

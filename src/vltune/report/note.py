@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vltune.comparison.compare import Comparison
+from vltune.pipeline import paths
 
 
 def note(comparison: Comparison) -> str:
@@ -18,12 +19,22 @@ def note(comparison: Comparison) -> str:
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
-    explained = f"{first.spec.explained} {exceptions(signature)}"
+    explained = f"{first.spec.explained} {exceptions(signature)}{_together(comparison)}"
     return (
         f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
         f"method alone: {_intervals(comparison)}. {seeds}{explained}Trained and share count the "
         f"decoder's parameters; the projector ({projector} parameters) is counted apart.{''.join(starts)}"
     )
+
+
+def _together(comparison: Comparison) -> str:
+    """Name the methods that were trained on captions and questions together; empty if none was."""
+    joint = [method.method for method in comparison.methods
+             if method.training != method.task and method.method != paths.START]
+    if not joint:
+        return ""
+    return (f"Trained on captions and questions together: {', '.join(joint)}; both tasks show the costs of "
+            "the one training. ")
 
 
 def _intervals(comparison: Comparison) -> str:

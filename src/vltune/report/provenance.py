@@ -66,7 +66,7 @@ def _predictions(runs: list[Run]) -> Table:
     for run in runs:
         row: dict[str, Cell | str] = {"task": run.task, "method": run.method,
                                       "seed": Cell(str(run.seed), "", run.seed)}
-        files = {"predictions SHA-256": paths.predictions(run.method, run.task, run.seed),
-                 "results SHA-256": paths.result(run.method, run.task, run.seed)}
+        files = {"predictions SHA-256": paths.predictions(run.method, run.training, run.seed),
+                 "results SHA-256": paths.result(run.method, run.training, run.seed)}
         rows.append(row | {name: sha256(path)[:DIGITS] for name, path in files.items() if path.is_file()})
     return table(rows)

@@ -49,7 +49,7 @@ def report(
     _write_tables(runs, comparisons, missing, checked)
     picture = PLOTS / "attention.png"
     _draw(runs, comparisons, trials)
-    pictures.examples(picture, [item for item in explained if item.run.task == tasks[0]])
+    pictures.examples(picture, [item for item in explained if item.run.task == comparisons[0].first.task])
     content = Content(runs, comparisons, trials, missing, checked, picture, dict(settings))
     page.write(PLOTS / "report.html", content, size)
     return missing

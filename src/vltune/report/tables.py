@@ -38,9 +38,11 @@ def _compared(run: Run) -> dict[str, Any]:
 
 
 def resources(runs: list[Run]) -> pd.DataFrame:
-    """Give metrics/resources.csv, for the runs that were trained."""
-    rows = (run.row() | {name: run.resources[name] for name in TIMINGS} for run in runs if run.resources)
-    return frames.frame(frames.RESOURCES, rows)
+    """Give metrics/resources.csv, a row for each training."""
+    rows = [{"task": run.training, "method": run.method, "seed": run.seed,
+             **{name: run.resources[name] for name in TIMINGS}} for run in runs if run.resources]
+    once = [row for i, row in enumerate(rows) if row not in rows[:i]]  # a joint training has two runs
+    return frames.frame(frames.RESOURCES, once)
 
 
 def over_seeds(comparisons: list[Comparison]) -> pd.DataFrame:

@@ -17,15 +17,16 @@ from tqdm import tqdm
 from vltune.data import examples as order
 from vltune.data.examples import Example
 from vltune.data.features import Features
-from vltune.model.operations import cross_entropy
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import workers
 from vltune.pipeline.errors import Diverged, InputError
+from vltune.pipeline.params import TASKS
 from vltune.pipeline.randomness import derive
 from vltune.training import audit
 from vltune.training import optimizer as adamw
 from vltune.training.early_stopping import say_stopped, stalled
 from vltune.training.forecast import STEPS, announce
+from vltune.training.loss import over_tasks, summed
 from vltune.training.prefetch import Part, Step, ahead, prepare
 from vltune.training.resources import Meter, peak_memory_bytes
 from vltune.training.resume import ResumeState
@@ -35,7 +36,7 @@ VALIDATED = 32  # images of a validation that are computed together
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to train; texts_per_image of an image share its tokens in one row of a batch."""
+    """How long and how fast to train; texts_per_image of an image and task share its tokens in a row."""
     steps: int
     batch_size: int
     texts_per_image: int
@@ -162,7 +163,7 @@ class Trainer:
         losses = []
         for number, part in enumerate(step.parts, start=1):
             with self._summed(last=number == len(step.parts)):
-                loss = self._loss(self.model, part) / step.tokens
+                loss = over_tasks(summed(self.model, part, self.device), step.tokens)
                 (loss * workers.count()).backward()  # as the gradients of the processes are averaged
             losses.append(loss.detach())
         loss = workers.total([torch.stack(losses).sum().item()])[0]
@@ -187,28 +188,22 @@ class Trainer:
             with self.model.no_sync():
                 yield
 
-    def _loss(self, model: nn.Module, part: Part) -> Tensor:
-        """Sum of the cross-entropies of all target tokens, in nats."""
-        moved = part.to(self.device)
-        b = moved.batch
-        logits = model(moved.features, b.tokens, b.positions, b.mask, b.sources)
-        return cross_entropy(logits, b.labels)
-
     @torch.no_grad()
-    def _validate(self, examples: list[Example], features: Features) -> tuple[float, int]:
-        """Sum up the cross-entropies of one text of each image, and count their tokens."""
+    def _validate(self, examples: list[Example], features: Features) -> list[float]:
+        """Sum up the cross-entropies of one text of each image and task, by task, and count their tokens."""
         self.vlm.eval()
-        picked = [Example(example.image_id, example.texts[:1]) for example in examples]
+        picked = [Example(example.image_id, [group[0] for group in order.grouped(example.texts)])
+                  for example in examples]
         part = Part.of(picked, features, self.vlm.image_tokens)
-        return self._loss(self.vlm, part).item(), len(part.batch.labels)
+        return [*(loss.item() for loss in summed(self.vlm, part, self.device)), *part.tokens]
 
     def _select(self, val: list[Example], features: Features) -> float:
         """Measure the loss on val, in nats a token, and keep the tensors if it is the best."""
         own = workers.share(val, VALIDATED)
         sums = [self._validate(own[i:i + VALIDATED], features) for i in range(0, len(own), VALIDATED)]
-        total, tokens = sum(loss for loss, _ in sums), sum(count for _, count in sums)
-        total, tokens = workers.total([total, tokens])
-        loss = total / tokens
+        none = [0.0] * 2 * len(TASKS)  # what a process without images adds
+        totals = workers.total([sum(column) for column in zip(none, *sums, strict=True)])
+        loss = over_tasks(totals[:len(TASKS)], [round(count) for count in totals[len(TASKS):]])
         if loss < self.state.best_loss or not self.best:
             self.state.best_loss, self.state.best_step = loss, self.state.step
             self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}

@@ -18,38 +18,49 @@ from vltune.data.batch import Batch, collate
 from vltune.data.examples import Example
 from vltune.data.features import Features
 from vltune.pipeline import workers
+from vltune.pipeline.params import TASKS
 
 
 @dataclass(frozen=True)
 class Part:
-    """Images that are computed together: their features, float16 [b, k, w], and their texts."""
+    """Images that are computed together: their features, float16 [b, k, w], their texts, and how many target
+    tokens each task has."""
 
     features: Tensor
     batch: Batch
+    tokens: list[int]
 
     @classmethod
     def of(cls, examples: Sequence[Example], features: Features, image_tokens: int) -> Part:
         """Read the features of some examples and put their texts into a batch."""
         flips = [example.flipped for example in examples]
         taken = torch.from_numpy(features.take([example.image_id for example in examples], flips))
-        return cls(taken, collate([example.texts for example in examples], image_tokens))
+        batch = collate([example.texts for example in examples], image_tokens)
+        return cls(taken, batch, count_targets(examples))
 
     def pinned(self) -> Part:
         """Give the same in memory from which a GPU can copy while it computes."""
-        return Part(self.features.pin_memory(), self.batch.pinned())
+        return Part(self.features.pin_memory(), self.batch.pinned(), self.tokens)
 
     def to(self, device: torch.device) -> Part:
         """Move all tensors to a device, without waiting for the copies."""
-        return Part(self.features.to(device, non_blocking=True), self.batch.to(device))
+        return Part(self.features.to(device, non_blocking=True), self.batch.to(device), self.tokens)
 
 
 @dataclass(frozen=True)
 class Step:
-    """This process's parts of a step, and the numbers of texts and target tokens of all processes in it."""
+    """This process's parts of a step; of all processes in it, the number of texts, and how many target tokens
+    each task has."""
 
     parts: list[Part]
     texts: int
-    tokens: int
+    tokens: list[int]
+
+
+def count_targets(examples: Sequence[Example]) -> list[int]:
+    """Count the target tokens of each task."""
+    texts = [text for example in examples for text in example.texts]
+    return [sum(len(text.target) for text in texts if text.task == task) for task in range(len(TASKS))]
 
 
 def prepare(
@@ -59,9 +70,8 @@ def prepare(
     own = workers.share(examples)
     bounds = [len(own) * i // accumulate for i in range(accumulate + 1)]
     parts = [Part.of(own[begin:end], features, image_tokens) for begin, end in pairwise(bounds)]
-    texts = [text for example in examples for text in example.texts]
-    return Step([part.pinned() for part in parts] if pin else parts, len(texts),
-                sum(len(text.target) for text in texts))
+    texts = sum(len(example.texts) for example in examples)
+    return Step([part.pinned() for part in parts] if pin else parts, texts, count_targets(examples))
 
 
 def ahead(

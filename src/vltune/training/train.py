@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from pydantic import Field
 
-from vltune.data.batch import Text
 from vltune.data.examples import EXAMPLES, Example
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
@@ -77,7 +76,7 @@ class Split:
         if not suffix:
             return self
         return Split(self.features, [
-            Example(example.image_id, [Text([*text.prompt, *suffix], text.target) for text in example.texts])
+            replace(example, texts=[replace(text, prompt=[*text.prompt, *suffix]) for text in example.texts])
             for example in self.examples])
 
 

@@ -25,6 +25,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json, write_json
 from vltune.pipeline.params import read
+from vltune.pipeline.tasks import JOINT
 
 FILE = Path("results/trial.yaml")
 TEXT = """title: A trial
@@ -58,11 +59,13 @@ def finish(study: Study, *runs: Planned, better: float = 0.0, seconds: float = 1
     """Write the files of runs, from made-up results."""
     write_json(paths.RAW / "SOURCE.json", {"dataset": "scenes", "source": "here", "licence": "none"})
     for run in runs:
-        if run.task == "caption":
+        if run.joint:
+            results.write_joint_run(run.method, run.seed)
+        elif run.task == "caption":
             results.write_run(run.method, run.seed, better=better)
         else:
             results.write_questions_run(run.method, run.seed)
-        checkpoint = paths.checkpoint(run.method, run.task, run.seed) / "checkpoint.json"
+        checkpoint = paths.checkpoint(run.method, run.training, run.seed) / "checkpoint.json"
         write_json(checkpoint, {"step": 75, "val_loss": 0.9, "precision": "float32", "settings": {}})
         study_runs.write_run(study, run, Path(), "0123456789abcdef", seconds)
 
@@ -412,3 +415,41 @@ def test_the_studies_of_the_repository_can_be_made(file: Path) -> None:
     check_settings(study)
     assert file.read_text().startswith(f"# vltune study {file.relative_to(ROOT)}")
     assert study.folder == ROOT / "results/runs" / file.relative_to(ROOT / "results").with_suffix("")
+
+
+TOGETHER = """title: Together
+source: made up
+methods: [lora]
+tasks: [caption, vqa]
+seeds: [0]
+variants:
+  separate: {}
+  joint: {tasks: [caption+vqa], params: {train.steps: 150}}
+"""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_joint_training_leaves_a_file_for_each_task() -> None:
+    study = write(TOGETHER)
+    runs = study.runs()
+    assert [run.name for run in runs] == [
+        "separate-lora-caption-0", "separate-lora-vqa-0", "joint-lora-caption-0", "joint-lora-vqa-0"]
+    assert command.once(runs) == runs[:3], "one training is made for the last two"
+    assert study_clone._target(study, runs[3]) == f"evaluate@lora-{JOINT}-0"
+    assert study.settings(runs[3])["lora"]["learning_rate"] == 0.0035
+    finish(study, *runs)
+    finished = study_runs.read_runs(study).finished
+    assert [finished[run].run.training for run in runs] == ["caption", "vqa", JOINT, JOINT]
+    assert finished[runs[2]].train_seconds == finished[runs[3]].train_seconds == 150.0
+    code, _ = tables()
+    assert code == 0
+    text = FILE.with_suffix(".md").read_text()
+    assert "## Variants of lora, caption" in text
+    assert "## Variants of lora, vqa" in text
+    assert "Trained on captions and questions together: joint;" in text
+
+
+@pytest.mark.usefixtures("project")
+def test_a_task_is_trained_once_in_a_variant() -> None:
+    with pytest.raises(InputError, match=r"trial\.yaml: 'tasks' holds 'caption' and 'caption\+vqa', which"):
+        write(TOGETHER.replace("tasks: [caption+vqa]", "tasks: [caption, caption+vqa]"))

@@ -20,7 +20,7 @@ from vltune.commands import terminal
 from vltune.comparison import per_image
 from vltune.comparison.claims import NOTHING
 from vltune.comparison.compare import Comparison, compare
-from vltune.comparison.runs import collect, load, mean, read_result
+from vltune.comparison.runs import collect, load, mean, read_results
 from vltune.metrics import bootstrap
 from vltune.metrics.caption_metrics import bleu, meteor
 from vltune.pipeline import paths
@@ -282,7 +282,7 @@ def test_a_results_file_of_another_form_is_named(
     place[keys[-1]] = value
     write_json(tmp_path / "some.json", content)
     with pytest.raises(InputError, match=f"some.json: .*{message}"):
-        read_result(tmp_path / "some.json")
+        read_results(tmp_path / "some.json")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_results_file_of_an_earlier_version_is_named(
     with pytest.raises(
         InputError, match=f"some.json: written by an earlier version, in which {now}; make it again"
     ):
-        read_result(tmp_path / "some.json")
+        read_results(tmp_path / "some.json")
 
 
 @pytest.mark.usefixtures("at")

@@ -17,8 +17,8 @@ from vltune.metrics.bootstrap import Evaluate
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_json
-from vltune.pipeline.questions import AnswerPrediction, Question, write_answer_predictions, write_questions
-from vltune.pipeline.records import Caption, Captions, Image, write_captions
+from vltune.pipeline.questions import AnswerPrediction, Question, write_questions
+from vltune.pipeline.records import Caption, Captions, Image, write_captions, write_predictions
 
 SETTINGS = Evaluate(bootstrap_samples=400, confidence=0.95, seed=0)
 
@@ -327,7 +327,7 @@ def test_the_signature_says_how_many_questions_have_one_answer_and_how_many_imag
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_answer_predictions(paths.predictions("lora", "vqa", 0), [ROWS[i] for i in (3, 0, 2, 4, 1)])
+    write_predictions(paths.predictions("lora", "vqa", 0), {"vqa": [ROWS[i] for i in (3, 0, 2, 4, 1)]})
     write_json(paths.checkpoint("lora", "vqa", 0) / "checkpoint.json", {
         "trained_parameters": 5, "trained_share": 0.1, "projector_parameters": 7, "checkpoint_bytes": 9,
         "budget": None, "audit": {"frozen_sha256": "f0"}})

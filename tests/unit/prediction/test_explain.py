@@ -16,7 +16,7 @@ from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import read_json
 from vltune.pipeline.paths import DECODER, FEATURES
-from vltune.pipeline.questions import AnswerPrediction, write_answer_predictions
+from vltune.pipeline.questions import AnswerPrediction
 from vltune.pipeline.records import Prediction, write_predictions
 from vltune.prediction.explain import Attention, explain
 from vltune.prediction.faithfulness import MASKED
@@ -31,11 +31,11 @@ def vlm(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VisionLa
     monkeypatch.chdir(tmp_path)
     trainable.make(tiny, trainable.PROJECTOR)
     trainable.write_split("test", 6)
-    write_predictions(paths.predictions("lora", "caption", 0), [
-        Prediction(i, f"{i}.png", text, ["a cat"]) for i, text in enumerate(TEXTS)])
-    write_answer_predictions(paths.predictions("lora", "vqa", 0), [
+    write_predictions(paths.predictions("lora", "caption", 0), {"caption": [
+        Prediction(i, f"{i}.png", text, ["a cat"]) for i, text in enumerate(TEXTS)]})
+    write_predictions(paths.predictions("lora", "vqa", 0), {"vqa": [
         AnswerPrediction(10 * i + j, i, f"{i}.png", f"what {j}?", "what", "other", text, "", "", ["a"] * 10)
-        for i, text in enumerate(TEXTS) for j in range(3)])
+        for i, text in enumerate(TEXTS) for j in range(3)]})
     base = checkpoint.base_of(DECODER, trainable.SIGNATURE)
     return checkpoint.load(paths.checkpoint("aligned", "caption", 0), DECODER, base, torch.float32)
 

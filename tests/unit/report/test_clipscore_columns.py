@@ -69,4 +69,4 @@ def test_a_metric_without_its_scores_per_image_is_named() -> None:
     del content["per_image"]["RefCLIPScore"]
     write_json(path, content)
     with pytest.raises(InputError, match=r"caption-0\.json: per_image\[0\] has no 'RefCLIPScore'"):
-        runs.read_result(path)
+        runs.read_results(path)

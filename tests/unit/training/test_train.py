@@ -125,9 +125,9 @@ def test_it_stops_when_the_loss_on_val_no_longer_falls(
         trainer, _ = build(tiny, schedule(steps=12, evaluations=6, patience=patience))
         tensors: dict[int, dict] = {}
 
-        def validate(running: Trainer, *_: object, tensors: dict = tensors) -> tuple[float, int]:
+        def validate(running: Trainer, *_: object, tensors: dict = tensors) -> list[float]:
             tensors[running.state.step] = copies(running)
-            return 7 * given[running.state.step // 2 - 1], 7
+            return [7 * given[running.state.step // 2 - 1], 0.0, 7, 0]
 
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(Trainer, "_validate", validate)
