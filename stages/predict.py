@@ -15,18 +15,21 @@ from vltune.pipeline.params import TASKS, load
 from vltune.pipeline.paths import START
 from vltune.pipeline.process import die_with_parent
 from vltune.prediction.explain import Attention
+from vltune.prediction.forgetting import Costs
 from vltune.prediction.predict import Predict, predict
 
 
 def main() -> None:
-    """Write data/predictions/TASK-METHOD-SEED.json and TASK-METHOD-SEED.attention.json."""
+    """Write data/predictions/TASK-METHOD-SEED.json; of a method also TASK-METHOD-SEED.attention.json,
+    TASK-METHOD-SEED.forgetting.json and data/speed/METHOD/TASK-SEED.json."""
     die_with_parent()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=[*interface.names(), START])
     parser.add_argument("--task", required=True, choices=TASKS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
-    predict(given.method, given.task, given.seed, load(Predict, "predict"), load(Attention, "attention"))
+    predict(given.method, given.task, given.seed, load(Predict, "predict"), load(Attention, "attention"),
+            load(Costs, "costs"))
 
 
 if __name__ == "__main__":

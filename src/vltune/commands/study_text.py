@@ -16,6 +16,8 @@ from vltune.report import tables, text
 from vltune.report.note import note
 
 QUARTER = 0.75  # of the steps: from there to the end the validation loss should hardly fall
+FALL = 0.01  # of the validation loss in the last quarter: less is the plateau
+EVALUATIONS = 4  # of a training at least, so that one of them is at the end of the third quarter
 NAMED = 10  # missing runs
 
 
@@ -111,8 +113,9 @@ def _types(comparison: Comparison) -> pd.DataFrame:
         row = {"question type": name, "questions": f"{first['questions']:,}"}
         for method in comparison.methods:
             blind = method.result["control_question_types"][spec.blind[0].name].get(name)
-            row[method.method] = (f"{method.result['question_types'][name]['value']:.3f}"
-                                  + (f" ({blind['value']:.3f})" if blind else ""))
+            own = method.result["question_types"].get(name)
+            row[method.method] = (f"{own['value']:.3f}" if own else "not asked") + (
+                f" ({blind['value']:.3f})" if blind else "")
         if spec.baseline:
             common = method.result["control_question_types"][spec.baseline.name][name]
             row[spec.baseline.label] = f"{common['value']:.3f}"
@@ -134,6 +137,7 @@ def _costs(study: Study, runs: Runs, variant: str, comparison: Comparison) -> pd
                 "kept step": f"{fmean(item.content['training']['kept_step'] for item in trained):.0f}",
                 "val loss": f"{mean(trained, 'val_loss'):.3f}",
                 "fall in the last quarter": tables.percent(fmean(falls)) if falls else "",
+                "at the plateau": plateau([item.content for item in trained]),
                 "minutes of training": f"{fmean(item.train_seconds for item in trained) / 60:.1f}",
                 "peak memory (GB)": f"{max(item.peak_gigabytes for item in trained):.1f}",
             }
@@ -148,6 +152,17 @@ def last_fall(content: dict[str, Any]) -> float | None:
     losses = zip(curve["step"], curve["val_loss"], strict=True)
     before = [loss for step, loss in losses if step <= QUARTER * steps]
     return 1 - curve["val_loss"][-1] / before[-1] if before else None
+
+
+def plateau(contents: list[dict[str, Any]]) -> str:
+    """Say how many trainings are at the plateau: their validation loss fell by less than FALL in the last
+    quarter of the steps. Fewer than EVALUATIONS validations do not tell, which is said too."""
+    falls = [last_fall(content) for content in contents if len(content["curve"]["step"]) >= EVALUATIONS]
+    known = [fall for fall in falls if fall is not None]
+    if len(known) < len(contents):
+        return f"needs train.evaluations >= {EVALUATIONS}"
+    reached = sum(fall < FALL for fall in known)
+    return {0: "no", len(known): "yes"}.get(reached, f"{reached} of {len(known)}")
 
 
 def mean(items: list[Finished], name: str) -> float:

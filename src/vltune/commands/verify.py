@@ -19,8 +19,8 @@ from vltune.pipeline.files import read_json
 from vltune.pipeline.params import read
 
 # Files that differ between two runs of the same code.
-TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", "plots/report.html",
-           str(environment.GATHERED))
+TIMINGS = ("data/resources", "data/speed", "metrics/cost.json", "metrics/resources.csv", "metrics/speed.csv",
+           "plots/report.html", str(environment.GATHERED))
 GIT_HOOK_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX")
 CODE = ("src/", "stages/")
 

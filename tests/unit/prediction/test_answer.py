@@ -66,9 +66,10 @@ def test_answers_are_those_of_one_question_at_a_time(
 
 @torch.inference_mode()
 def likelihood(
-    vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str,
+    ended: bool = True,
 ) -> float:
-    asked, said = tokenizer.encode(question), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
+    asked, said = tokenizer.encode(question), tokenizer.encode(f" {candidate}") + [tokenizer.end] * ended
     x = row(vlm, image, asked + said)
     n = x.shape[1]
     hidden = vlm.decoder(x, torch.arange(n)[None], torch.ones(n, n, dtype=torch.bool).tril()[None, None])
@@ -89,12 +90,35 @@ def test_ranking_finds_the_most_likely_candidate(
         assert found[i] == expected
 
 
+def test_without_an_end_those_that_cannot_win_are_left_out(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidates = [*CANDIDATES, "cats and dogs", "zebra crossing"]
+    scored: list[list[int]] = []
+    further = answer._further
+
+    def watched(vlm: VisionLanguageModel, ids: list[list[int]], *rest: torch.Tensor) -> torch.Tensor:
+        scored.extend(ids)
+        return further(vlm, ids, *rest)
+
+    monkeypatch.setattr(answer, "_further", watched)
+    for i, group in enumerate(QUESTIONS):
+        for question in group:
+            own = features[i:i + 1]
+            expected = max(candidates, key=lambda one, q=question, own=own: likelihood(
+                vlm, tokenizer, own, q, one, ended=False))
+            assert answer.rank(vlm, own, [[question]], tokenizer, candidates, ended=False) == [[expected]]
+    long = [ids for ids in tokenizer.encode_all([f" {one}" for one in candidates]) if len(ids) > 1]
+    assert len(scored) < 3 * len(long), "the bound left none out"
+
+
 def test_likelihoods_are_those_of_whole_rows(
     vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
 ) -> None:
-    ids = tokenizer.encode_all([f" {one}" for one in CANDIDATES])
+    ids = [[*one, tokenizer.end] for one in tokenizer.encode_all([f" {one}" for one in CANDIDATES])]
+    prompts = tokenizer.encode_all(QUESTIONS[0])
     with torch.inference_mode():
-        found = answer._log_likelihoods(vlm, features[:1], QUESTIONS[0], tokenizer, ids)
+        found = answer._log_likelihoods(vlm, features[:1], prompts, ids)
     expected = [
         [likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES]
         for question in QUESTIONS[0]
@@ -124,7 +148,7 @@ def answered(
             [f"{image.float().mean():.3f}" for _ in group] for image, group in zip(seen, asked, strict=True)
         ]
 
-    monkeypatch.setattr(predict, "_answerer", lambda _: tell_what_is_seen)
+    monkeypatch.setattr(predict, "_answerer", lambda *_: tell_what_is_seen)
     features = Features(paths.FEATURES, "test")
     vlm = SimpleNamespace(decoder=SimpleNamespace(embedding=SimpleNamespace(weight=torch.zeros(1))))
 
@@ -164,3 +188,27 @@ def test_controls_of_all_runs_answer_one_sample_of_the_questions(
         seen = row["question_id"] in controlled
         assert row["other_image"] == (other["other_image"] if seen else None)
         assert row["mean_image"] == (other["mean_image"] if seen else None)
+
+
+def test_the_start_answers_the_sample_alone(
+    answered: Callable[[str], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "CONTROL_QUESTIONS", 3)
+    rows, trained = answered(paths.START), answered("lora")
+    asked = [row["question_id"] for row in rows if row["answer"] is not None]
+    assert asked == [row["question_id"] for row in trained if row["other_image"] is not None]
+    assert len(asked) == 3
+    for row, other in zip(rows, trained, strict=True):
+        assert row | {"answer": ""} == other | {"answer": ""}
+        assert row["answer"] == (other["answer"] if row["question_id"] in asked else None)
+
+
+@pytest.mark.parametrize(("way", "start", "ends"), [
+    ("generate", False, None), ("generate", True, False), ("rank", False, True), ("rank", True, False)])
+def test_the_start_ranks_whatever_trained_methods_do(
+    monkeypatch: pytest.MonkeyPatch, way: str, start: bool, ends: bool | None
+) -> None:
+    monkeypatch.setattr(predict, "questions_of", lambda _: [])
+    made = predict._answerer(SimpleNamespace(answers=way, candidates=3, max_answer_tokens=4), start)
+    assert made.func is (answer.answer if ends is None else answer.rank)
+    assert made.keywords.get("ended") is ends
