@@ -10,7 +10,14 @@ from pathlib import Path
 
 import typer
 
-from vltune.commands import demo_command, options, plan_command, rating_command, study_command
+from vltune.commands import (
+    demo_command,
+    forget_command,
+    options,
+    plan_command,
+    rating_command,
+    study_command,
+)
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
@@ -146,28 +153,6 @@ def merge(
 
 
 @app.command()
-def forget(
-    out: options.Out = None, *, method: options.Method, task: options.Task = "caption",
-    seed: options.Seed = 0, text: options.TextFile = None, root: options.Root = HERE,
-) -> None:
-    """Measure what a run has forgotten of the base's language, without an image.
-
-    It is the divergence KL(base || tuned) of the decoder's next-token distributions, a mean over tokens in
-    nats, on texts that the base itself writes, as in the table of the pipeline, or on a text file of yours.
-    The interval is bootstrapped over texts: of a file, over portions of 128 tokens.
-
-    \b
-    Examples:
-      vltune forget --method lora
-      vltune forget --method full --task vqa --text letters.txt
-    """
-    def work() -> None:
-        from vltune.commands.forget import main
-        main(text, out, method, task, seed, root)
-    run(work)
-
-
-@app.command()
 def export(
     out: options.NewFolder, *, method: options.Method, task: options.Task = "caption", seed: options.Seed = 0,
     root: options.Root = HERE,
@@ -250,6 +235,7 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
     run(work)
 
 
+app.command()(forget_command.forget)
 app.command()(plan_command.plan)
 app.command()(rating_command.rate)
 app.command()(study_command.study)

@@ -12,8 +12,6 @@ Task = Annotated[str, typer.Option(help="caption or vqa.")]
 Seed = Annotated[int, typer.Option(help="The seed of the training.")]
 Root = Annotated[Path, typer.Option(
     help="The root of the repository, with params.yaml, data/base and models/.")]
-TextFile = Annotated[Path | None, typer.Option(
-    "--text", metavar="FILE.txt", help="A text file; by default what the base itself writes.")]
 Out = Annotated[Path | None, typer.Argument(
     metavar="[OUT.json]", help="A JSON file; by default the standard output.")]
 NewFolder = Annotated[Path, typer.Argument(metavar="OUT", help="A new folder.")]

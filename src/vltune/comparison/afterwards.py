@@ -93,8 +93,8 @@ def interval(divergence: np.ndarray, settings: Evaluate) -> dict[str, float]:
     Returns: nats, low and high.
     """
     if len(divergence) > 1 and divergence.any():
-        found = estimate(scores.means({"it": divergence}), level(settings))["it"]
-        return {"nats": found.mean, "low": found.low, "high": found.high}
+        over_seeds = estimate(scores.means({"it": divergence}), level(settings))["it"]
+        return {"nats": over_seeds.mean, "low": over_seeds.low, "high": over_seeds.high}
     counts = bootstrap.draws(divergence.shape[1], settings.bootstrap_samples, settings.seed)
     own = divergence.mean(0)
     low, high = bootstrap.interval(bootstrap.means(counts, own), settings.confidence)

@@ -68,24 +68,25 @@ def rank(
     ids = tokenizer.encode_all([f" {candidate}" for candidate in candidates])
     if ended:
         ids = [[*candidate, tokenizer.end] for candidate in ids]
-    chosen = []
-    for image, group in zip(features, questions, strict=True):
-        chosen.append([])
-        for start in range(0, len(group), RANK_BATCH):
-            prompts = _encoded(vlm, tokenizer, group[start:start + RANK_BATCH])
-            scores = _log_likelihoods(vlm, image[None], prompts, ids)  # [q, candidates]
-            chosen[-1] += [candidates[i] for i in scores.argmax(1).tolist()]
-    return chosen
+    owners = [i for i, group in enumerate(questions) for _ in group]
+    prompts = _encoded(vlm, tokenizer, [question for group in questions for question in group])
+    images, chosen = _read_images(vlm, features), []
+    for start in range(0, len(prompts), RANK_BATCH):
+        batch = slice(start, start + RANK_BATCH)
+        scores = _log_likelihoods(vlm, images, owners[batch], prompts[batch], ids)  # [q, candidates]
+        chosen += [candidates[i] for i in scores.argmax(1).tolist()]
+    in_order = iter(chosen)
+    return [[next(in_order) for _ in group] for group in questions]
 
 
 def _log_likelihoods(
-    vlm: VisionLanguageModel, features: Tensor, prompts: Sequence[Sequence[int]], ids: Sequence[list[int]]
+    vlm: VisionLanguageModel, images: Cache, owners: Sequence[int], prompts: Sequence[Sequence[int]],
+    ids: Sequence[list[int]]
 ) -> Tensor:
-    """Give the log-likelihoods [q, candidates] of candidates `ids`, for prompts about one image; an upper
-    bound of it for a candidate that is the likeliest of no prompt."""
+    """Give the log-likelihoods [q, candidates] of candidates `ids`, for prompts after the images `owners`; an
+    upper bound of it for a candidate that is the likeliest of no prompt."""
     x, valid = embed_prompts(vlm.decoder, prompts, vlm.dtype)
-    images = _read_images(vlm, features)
-    rows = torch.zeros(len(prompts), dtype=torch.int64, device=x.device)
+    rows = torch.tensor(owners, device=x.device)
     cache = images.taken(rows, images.length + x.shape[1] + sum(map(len, ids)))
     hidden, seen = read(vlm.decoder, x, valid, cache)
     first = vlm.decoder.logits(hidden).float().log_softmax(-1)  # [q, vocabulary]

@@ -90,26 +90,39 @@ def test_ranking_finds_the_most_likely_candidate(
         assert found[i] == expected
 
 
-def test_without_an_end_those_that_cannot_win_are_left_out(
+@torch.inference_mode()
+def test_without_an_end_the_best_is_the_likeliest_by_its_words_alone(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
+) -> None:
+    found = answer.rank(vlm, features, QUESTIONS, tokenizer, CANDIDATES, ended=False)
+    for i, group in enumerate(QUESTIONS):
+        assert found[i] == [
+            max(CANDIDATES, key=lambda one, q=question, i=i: likelihood(
+                vlm, tokenizer, features[i:i + 1], q, one, ended=False))
+            for question in group]
+
+
+@torch.inference_mode()
+def test_candidates_that_cannot_win_are_left_out(
     vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    candidates = [*CANDIDATES, "cats and dogs", "zebra crossing"]
-    scored: list[list[int]] = []
-    further = answer._further
-
-    def watched(vlm: VisionLanguageModel, ids: list[list[int]], *rest: torch.Tensor) -> torch.Tensor:
-        scored.extend(ids)
-        return further(vlm, ids, *rest)
-
-    monkeypatch.setattr(answer, "_further", watched)
-    for i, group in enumerate(QUESTIONS):
-        for question in group:
-            own = features[i:i + 1]
-            expected = max(candidates, key=lambda one, q=question, own=own: likelihood(
-                vlm, tokenizer, own, q, one, ended=False))
-            assert answer.rank(vlm, own, [[question]], tokenizer, candidates, ended=False) == [[expected]]
-    long = [ids for ids in tokenizer.encode_all([f" {one}" for one in candidates]) if len(ids) > 1]
-    assert len(scored) < 3 * len(long), "the bound left none out"
+    ids = [[i] for i in range(20, 40)] + [[i, i + 1] for i in range(40, 60)]
+    images, prompts = answer._read_images(vlm, features), tokenizer.encode_all(["a b", "what is it?"])
+    further, scored = answer._further, []
+    monkeypatch.setattr(answer, "_further", lambda *all_of: (scored.extend(all_of[1]), further(*all_of))[1])
+    scores = answer._log_likelihoods(vlm, images, [0, 2], prompts, ids)
+    assert 0 < len(scored) < 20
+    for q, (owner, prompt) in enumerate(zip((0, 2), prompts, strict=True)):
+        expected = []
+        for candidate in ids:
+            x = row(vlm, features[owner:owner + 1], [*prompt, *candidate])
+            n = x.shape[1]
+            mask = torch.ones(n, n, dtype=torch.bool).tril()[None, None]
+            logits = vlm.decoder.logits(vlm.decoder(x, torch.arange(n)[None], mask))[0].log_softmax(-1)
+            expected.append(sum(
+                logits[n - len(candidate) - 1 + i, token].item() for i, token in enumerate(candidate)))
+        assert scores[q].argmax().item() == max(range(40), key=expected.__getitem__)
+        assert all(value >= exact - 1e-4 for value, exact in zip(scores[q].tolist(), expected, strict=True))
 
 
 def test_likelihoods_are_those_of_whole_rows(
@@ -118,7 +131,7 @@ def test_likelihoods_are_those_of_whole_rows(
     ids = [[*one, tokenizer.end] for one in tokenizer.encode_all([f" {one}" for one in CANDIDATES])]
     prompts = tokenizer.encode_all(QUESTIONS[0])
     with torch.inference_mode():
-        found = answer._log_likelihoods(vlm, features[:1], prompts, ids)
+        found = answer._log_likelihoods(vlm, answer._read_images(vlm, features[:1]), [0, 0], prompts, ids)
     expected = [
         [likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES]
         for question in QUESTIONS[0]
