@@ -9,15 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from vltune.commands.study_overview import last_fall, overview, plateau
 from vltune.commands.study_plan import Planned, Study
 from vltune.commands.study_runs import Finished, Runs
 from vltune.comparison.compare import Comparison
 from vltune.report import tables, text
 from vltune.report.note import note
 
-QUARTER = 0.75  # of the steps: from there to the end the validation loss should hardly fall
-FALL = 0.01  # of the validation loss in the last quarter: less is the plateau
-EVALUATIONS = 4  # of a training at least, so that one of them is at the end of the third quarter
 NAMED = 10  # missing runs
 
 
@@ -28,7 +26,7 @@ def markdown(study: Study, runs: Runs, compared: dict[str, list[Comparison]],
     Args: compared, by variant a comparison of the methods for each task; across, by method and task one of
         the variants.
     """
-    parts = [*_head(study, runs)]
+    parts = [*_head(study, runs), *overview(runs, compared)]
     for variant, comparisons in compared.items():
         parts += _variant(study, runs, variant, comparisons)
     for (method, task), comparison in across.items():
@@ -143,26 +141,6 @@ def _costs(study: Study, runs: Runs, variant: str, comparison: Comparison) -> pd
             }
         rows.append(row | {"minutes in all": f"{fmean(item.seconds for item in items) / 60:.1f}"})
     return pd.DataFrame(rows).fillna("")
-
-
-def last_fall(content: dict[str, Any]) -> float | None:
-    """Give the share by which the validation loss fell in the last quarter of the steps; None if it was
-    measured too rarely."""
-    curve, steps = content["curve"], content["training"]["steps"]
-    losses = zip(curve["step"], curve["val_loss"], strict=True)
-    before = [loss for step, loss in losses if step <= QUARTER * steps]
-    return 1 - curve["val_loss"][-1] / before[-1] if before else None
-
-
-def plateau(contents: list[dict[str, Any]]) -> str:
-    """Say how many trainings are at the plateau: their validation loss fell by less than FALL in the last
-    quarter of the steps. Fewer than EVALUATIONS validations do not tell, which is said too."""
-    falls = [last_fall(content) for content in contents if len(content["curve"]["step"]) >= EVALUATIONS]
-    known = [fall for fall in falls if fall is not None]
-    if len(known) < len(contents):
-        return f"needs train.evaluations >= {EVALUATIONS}"
-    reached = sum(fall < FALL for fall in known)
-    return {0: "no", len(known): "yes"}.get(reached, f"{reached} of {len(known)}")
 
 
 def mean(items: list[Finished], name: str) -> float:

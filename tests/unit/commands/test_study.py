@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import random
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from contracts.graph import ROOT
 from vltune.commands import study as command
 from vltune.commands import study_clone, study_runs
 from vltune.commands.study_check import SECTIONS, check_settings
+from vltune.commands.study_overview import last_fall, plateau
 from vltune.commands.study_plan import Choice, Planned, Study, differences, is_method, read_study
-from vltune.commands.study_text import last_fall, plateau
 from vltune.commands.study_times import estimate, read_trainings
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
@@ -295,6 +296,12 @@ def test_the_page_has_methods_verdicts_controls_types_and_costs() -> None:
     assert "blind CIDEr" in captions
     assert "| lora | 2 of 2 |" in large
     assert "| variant | against | CIDEr difference (interval) |" in across
+    table = page.partition("## caption: CIDEr by variant")[2].partition("##")[0]
+    assert "| method | small | small: plateau | large | large: plateau |" in table
+    assert re.search(r"\| lora \| 2\.360 ± .+ \| needs .+ 4 \| 2\.\d+ ± .+ \| needs .+ 4 \|", table)
+    assert re.search(r"\| prefix \| 2\.\d+ ± .+ \| needs train.evaluations >= 4 \|  \|  \|", table)
+    assert re.search(r"\| lora \| prefix \| better \(\+0\.2\d\d\) \|", table)
+    assert "## vqa: accuracy by variant" not in page, "one variant alone has questions"
     assert "CIDEr, about these runs alone: large is better than small." in across
 
 
