@@ -19,17 +19,20 @@ from vltune.pipeline.params import load
 from vltune.pipeline.paths import START
 from vltune.pipeline.tasks import TRAININGS
 from vltune.prediction.explain import Attention
+from vltune.prediction.forgetting import Costs
 from vltune.prediction.predict import Predict, predict
 
 
 def main() -> None:
-    """Write data/predictions/TASK-METHOD-SEED.json and TASK-METHOD-SEED.attention.json."""
+    """Write data/predictions/TASK-METHOD-SEED.json; of a method also TASK-METHOD-SEED.attention.json,
+    TASK-METHOD-SEED.forgetting.json and data/speed/METHOD/TASK-SEED.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", required=True, choices=[*interface.names(), START])
     parser.add_argument("--task", required=True, choices=TRAININGS)
     parser.add_argument("--seed", required=True, type=int)
     given = parser.parse_args()
-    predict(given.method, given.task, given.seed, load(Predict, "predict"), load(Attention, "attention"))
+    predict(given.method, given.task, given.seed, load(Predict, "predict"), load(Attention, "attention"),
+            load(Costs, "costs"))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ def main() -> None:
     environment.gather()
     methods, tasks, seeds = compared(), values("tasks"), values("seeds", int)
     shown = {"methods": methods, "tasks": tasks, "seeds": seeds} | settings(
-        "fetch", "scenes", "preprocess", "align", "train", "budget", "predict", "attention", "evaluate",
-        "claims") | settings(*methods)
+        "fetch", "scenes", "preprocess", "align", "train", "budget", "predict", "attention", "costs",
+        "evaluate", "claims") | settings(*methods)
     claims, size = load(Claims, "claims"), load(Report, "report")
     for missing in report(methods, tasks, seeds, claims, size, shown):
         sys.stderr.write(f"missing, left out of the report: {missing}\n")

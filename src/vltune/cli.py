@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from vltune.commands import demo_command, options, plan_command, rating_command, study_command
+from vltune.commands.forget_command import forget
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.process import run
 
@@ -228,10 +229,9 @@ def verify(*, folder: options.CloneFolder = None, root: options.Root = HERE) -> 
     run(work)
 
 
-app.command()(plan_command.plan)
-app.command()(rating_command.rate)
-app.command()(study_command.study)
-app.command()(demo_command.demo)
+for command in (forget, plan_command.plan, rating_command.rate, study_command.study,
+                demo_command.demo):
+    app.command()(command)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from vltune.metrics.clip import ClipScore
 from vltune.pipeline.launch import Launch
 from vltune.pipeline.params import Section, check
 from vltune.prediction.explain import Attention
+from vltune.prediction.forgetting import Costs
 from vltune.prediction.predict import Predict
 from vltune.preprocessing.settings import Preprocess
 from vltune.sources.fetch import Fetch
@@ -20,7 +21,7 @@ from vltune.training.train import Train
 SECTIONS: dict[str, type[Section]] = {
     "fetch": Fetch, "scenes": Scenes, "preprocess": Preprocess, "projector": ProjectorSettings,
     "align": Align, "train": Train, "budget": Budget, "predict": Predict, "attention": Attention,
-    "evaluate": Evaluate, "clipscore": ClipScore, "launch": Launch,
+    "costs": Costs, "evaluate": Evaluate, "clipscore": ClipScore, "launch": Launch,
 }
 
 

@@ -27,7 +27,7 @@ RESULTS = Path("results")
 METHODS = Path(__file__).parents[1] / "methods"
 ONLY = "default"  # the variant of a study without variants
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-WITHOUT_EFFECT = ("claims", "attention", "report", "launch")  # sections that change no score
+WITHOUT_EFFECT = ("claims", "attention", "costs", "report", "launch")  # sections that change no score
 UNSTORED = ("fetch.path", "clipscore.weights", "train.checkpoint_seconds")  # paths; it changes no score
 
 Settings = dict[str, dict[str, Any]]  # section, key, value

@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from vltune.commands.study_overview import last_fall, overview, plateau
 from vltune.commands.study_plan import Planned, Study
 from vltune.commands.study_runs import Finished, Runs
 from vltune.comparison.compare import Comparison
 from vltune.report import tables, text
 from vltune.report.note import note
 
-QUARTER = 0.75  # of the steps: from there to the end the validation loss should hardly fall
 NAMED = 10  # missing runs
 
 
@@ -26,7 +26,7 @@ def markdown(study: Study, runs: Runs, compared: dict[str, list[Comparison]],
     Args: compared, by variant a comparison of the methods for each task; across, by method and task one of
         the variants.
     """
-    parts = [*_head(study, runs)]
+    parts = [*_head(study, runs), *overview(runs, compared)]
     for variant, comparisons in compared.items():
         parts += _variant(study, runs, variant, comparisons)
     for (method, task), comparison in across.items():
@@ -111,8 +111,9 @@ def _types(comparison: Comparison) -> pd.DataFrame:
         row = {"question type": name, "questions": f"{first['questions']:,}"}
         for method in comparison.methods:
             blind = method.result["control_question_types"][spec.blind[0].name].get(name)
-            row[method.method] = (f"{method.result['question_types'][name]['value']:.3f}"
-                                  + (f" ({blind['value']:.3f})" if blind else ""))
+            own = method.result["question_types"].get(name)
+            row[method.method] = (f"{own['value']:.3f}" if own else "not asked") + (
+                f" ({blind['value']:.3f})" if blind else "")
         if spec.baseline:
             common = method.result["control_question_types"][spec.baseline.name][name]
             row[spec.baseline.label] = f"{common['value']:.3f}"
@@ -134,20 +135,12 @@ def _costs(study: Study, runs: Runs, variant: str, comparison: Comparison) -> pd
                 "kept step": f"{fmean(item.content['training']['kept_step'] for item in trained):.0f}",
                 "val loss": f"{mean(trained, 'val_loss'):.3f}",
                 "fall in the last quarter": tables.percent(fmean(falls)) if falls else "",
+                "at the plateau": plateau([item.content for item in trained]),
                 "minutes of training": f"{fmean(item.train_seconds for item in trained) / 60:.1f}",
                 "peak memory (GB)": f"{max(item.peak_gigabytes for item in trained):.1f}",
             }
         rows.append(row | {"minutes in all": f"{fmean(item.seconds for item in items) / 60:.1f}"})
     return pd.DataFrame(rows).fillna("")
-
-
-def last_fall(content: dict[str, Any]) -> float | None:
-    """Give the share by which the validation loss fell in the last quarter of the steps; None if it was
-    measured too rarely."""
-    curve, steps = content["curve"], content["training"]["steps"]
-    losses = zip(curve["step"], curve["val_loss"], strict=True)
-    before = [loss for step, loss in losses if step <= QUARTER * steps]
-    return 1 - curve["val_loss"][-1] / before[-1] if before else None
 
 
 def mean(items: list[Finished], name: str) -> float:

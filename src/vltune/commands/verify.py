@@ -20,8 +20,8 @@ from vltune.pipeline.params import read
 from vltune.pipeline.process import outside_git
 
 # Files that differ between two runs of the same code.
-TIMINGS = ("data/resources", "metrics/cost.json", "metrics/resources.csv", "plots/report.html",
-           str(environment.GATHERED))
+TIMINGS = ("data/resources", "data/speed", "metrics/cost.json", "metrics/resources.csv", "metrics/speed.csv",
+           "plots/report.html", str(environment.GATHERED))
 CODE = ("src/", "stages/")
 
 

@@ -52,6 +52,7 @@ COMPARISON = [
     *(Column(control.column, REAL, "", f"the main metric of the control: {control.label}")
       for task in TASKS.values() for control in task.controls),
     *SIZES,
+    Column("everything_share", REAL, "share of 1", "of decoder and projector together that is trained"),
     *(Column(name, WHOLE if name == "vocabulary" else REAL, "", "see metrics/diversity.py")
       for task in TASKS.values() for name in task.diversity),
 ]
@@ -101,6 +102,27 @@ ATTENTION = [
     Column("low", REAL, "nats", "low end of the interval of the difference over images"),
     Column("high", REAL, "nats", "high end of the interval"),
     Column("verdict", TEXT, "", "more or less, if the interval is without 0, else not shown"), *COUNTS,
+]
+# A row for each task and method: metrics/forgetting.csv.
+FORGETTING = [
+    Column("task", TEXT, "", "caption or vqa"), Column("method", TEXT, "", "what was trained"),
+    Column("nats", REAL, "nats per token", "divergence from the base, KL(base || tuned), without an image"),
+    Column("low", REAL, "nats per token", "low end of the interval over texts"),
+    Column("high", REAL, "nats per token", "high end of the interval over texts"),
+    COUNTS[0], Column("texts", WHOLE, "", "that the base wrote"),
+]
+# A row for each task and method: metrics/storage.csv.
+STORAGE = [
+    *FORGETTING[:2], Column("base_bytes", WHOLE, "bytes", "of the base decoder's weights"),
+    Column("method_bytes", WHOLE, "bytes", "of the method's files for a task, with the projector"),
+    Column("tasks_1_bytes", WHOLE, "bytes", "to keep for one task: the base and the files"),
+    Column("tasks_10_bytes", WHOLE, "bytes", "to keep for ten tasks: the base once, the files ten times"),
+]
+# A row for each run: metrics/speed.csv.
+SPEED = [
+    *RUN, Column("texts", WHOLE, "", "captions or answers that were generated"),
+    Column("attached_per_second", REAL, "1/s", "of them, with the method's modules attached"),
+    Column("merged_per_second", REAL, "1/s", "merged into the decoder; empty if that is not possible"),
 ]
 # A row for each metric and method, then one for each pair: `vltune compare --format csv`.
 BOTH = [*METHODS[:2], *VERDICTS[2:4], *METHODS[3:5], *VERDICTS[4:]]

@@ -51,15 +51,14 @@ def metric(name: str, methods: Mapping[str, Seeds]) -> Metric:
 
 
 def estimates(name: str, methods: Mapping[str, Seeds], settings: Evaluate) -> dict[str, Estimate]:
-    """Give each method's mean over its seeds, their spread, and
-    the interval; methods may have different numbers of seeds.
+    """Give each method's mean over its seeds, their spread, and the interval; methods may have different
+    numbers of seeds, or of questions.
 
     Source: see `estimates.estimate`.
     """
     estimates_by_method: dict[str, Estimate] = {}
-    for number in sorted({len(seeds) for seeds in methods.values()}):
-        same = {method: seeds for method, seeds in methods.items() if len(seeds) == number}
-        estimates_by_method |= estimate(metric(name, same), level(settings))
+    for method, seeds in methods.items():  # one by one: the aligned start answers fewer questions than others
+        estimates_by_method |= estimate(metric(name, {method: seeds}), level(settings))
     return estimates_by_method
 
 

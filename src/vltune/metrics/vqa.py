@@ -60,7 +60,7 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
     """Check the texts of answers and give them in the order of
     image and question ids, which pairs the draws of all runs.
 
-    An empty answer of the model is allowed, and so is a control that was not asked (None).
+    An empty answer is allowed, and None where the model or a control was not asked.
 
     Raises:
         InputError: an answer is no text, people's answers are missing,
@@ -69,7 +69,7 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
     for i, row in enumerate(rows):
         where = f"{path}: row {i} (question {row.question_id!r})"
         for name in ("question", "question_type", "answer", *BLIND):
-            optional = name in BLIND and getattr(row, name) is None
+            optional = name in ("answer", *BLIND) and getattr(row, name) is None
             if not optional and not isinstance(getattr(row, name), str):
                 raise InputError(f"{where}: {name} must be text, found {getattr(row, name)!r}")
         if row.answer_type not in ANSWER_TYPES:
@@ -84,14 +84,16 @@ def checked(path: Path, rows: list[AnswerPrediction]) -> list[AnswerPrediction]:
             raise InputError(
                 f"{where}: expected a list of at least one answer, all texts, found {row.answers!r}"
             )
+    if all(row.answer is None for row in rows):
+        raise InputError(f"{path}: expected at least one answer, found {len(rows)} rows whose answer is null")
     return sorted(rows, key=lambda row: (_order(row.image_id), _order(row.question_id)))
 
 
 def score(
     rows: list[AnswerPrediction], known: list[Question], settings: Evaluate
 ) -> tuple[dict[str, Any], dict[str, list]]:
-    """Score the model on all questions, and each control on those that it answers, with the same draws of
-    images; `known` are the training questions.
+    """Score the model and each control on the questions that they answer, with the same draws of images;
+    `known` are the training questions.
 
     Returns: metrics, question types and both for each control; scores per image.
     """
@@ -108,7 +110,7 @@ def score(
         right = np.array([accuracy(answer, row.answers) for row, answer in asked])
         scored[name] = intervals(answered, image, right, counts, settings.confidence)
         if not name:
-            per_image = {"images": images, **sums(rows, image, right)}
+            per_image = {"images": images, **sums(answered, image, right, len(images))}
     return {
         **scored[""], "controls": {name: scored[name]["metrics"] for name in scored if name},
         "control_question_types": {name: scored[name]["question_types"] for name in scored if name},
@@ -116,8 +118,8 @@ def score(
 
 
 def systems(rows: list[AnswerPrediction], known: list[Question]) -> dict[str, list[str | None]]:
-    """Give the answers [questions] of the model, whose name is "", and of each control; None where a control
-    was not asked."""
+    """Give the answers [questions] of the model, whose name is "", and of each control; None where one was
+    not asked."""
     common = most_frequent(known)
     return {
         "": [row.answer for row in rows], **{name: [getattr(row, name) for row in rows] for name in BLIND},
@@ -125,14 +127,18 @@ def systems(rows: list[AnswerPrediction], known: list[Question]) -> dict[str, li
     }
 
 
-def sums(rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, list]]:
-    """Give for each metric how many questions each image has, and the sum of their scores [questions]; see
-    `metrics/per_image.py`."""
+def sums(
+    rows: list[AnswerPrediction], image: np.ndarray, scores: np.ndarray, images: int
+) -> dict[str, dict[str, list]]:
+    """Give for each metric how many questions each of the images has, and the sum of their scores
+    [questions]; see `comparison/per_image.py`."""
     masks = {name: mask for (group, name), mask in groups(rows).items() if group == "metrics"}
     return {
-        "questions": {name: np.bincount(image, mask).astype(int).tolist() for name, mask in masks.items()},
+        "questions": {
+            name: np.bincount(image, mask, images).astype(int).tolist() for name, mask in masks.items()
+        },
         "right": {
-            name: np.bincount(image, mask * scores).round(bootstrap.DIGITS).tolist()
+            name: np.bincount(image, mask * scores, images).round(bootstrap.DIGITS).tolist()
             for name, mask in masks.items()
         },
     }

@@ -50,6 +50,11 @@ def resources(method: str, task: str, seed: int) -> Path:
     return Path("data/resources") / method / f"{task}-{seed}.json"
 
 
+def speed(method: str, task: str, seed: int) -> Path:
+    """Give the file of how fast a run generates."""
+    return Path("data/speed") / method / f"{task}-{seed}.json"
+
+
 def predictions(method: str, task: str, seed: int) -> Path:
     """Give the file of a run's predictions on the test images."""
     return Path("data/predictions") / f"{task}-{method}-{seed}.json"

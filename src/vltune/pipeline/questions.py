@@ -35,7 +35,7 @@ class Question:
 
 @dataclass(frozen=True)
 class AnswerPrediction:
-    """A predicted answer with its question and the reference answers.
+    """A predicted answer with its question and the reference answers; None where the model was not asked.
 
     `other_image` and `mean_image` are the answers of the blind controls: predicted from the features of
     another image, and from the mean features of all images; None where the controls were not asked.
@@ -47,7 +47,7 @@ class AnswerPrediction:
     question: str
     question_type: str
     answer_type: str
-    answer: str
+    answer: str | None
     other_image: str | None
     mean_image: str | None
     answers: list[str]

@@ -18,6 +18,7 @@ from vltune.data.examples import captions_of, questions_of
 from vltune.data.features import Features
 from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
+from vltune.model.loading import load_decoder
 from vltune.model.precision import choose_device, choose_dtype, deterministic
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths, workers
@@ -27,8 +28,10 @@ from vltune.pipeline.questions import AnswerPrediction, Question
 from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Prediction, read_captions, write_predictions
 from vltune.pipeline.tasks import tasks_of
+from vltune.prediction import forgetting, speed
 from vltune.prediction.answer import answer, rank
 from vltune.prediction.explain import Attention, explain
+from vltune.prediction.forgetting import Costs
 from vltune.prediction.generate import generate
 
 
@@ -37,7 +40,8 @@ class Predict(Section):
 
     One beam is greedy decoding; `length_penalty` is the power of the length
     that divides a caption's score. Answers are generated greedily (generate),
-    or ranked by likelihood among the most frequent training answers (rank).
+    or ranked by likelihood among the most frequent training answers (rank);
+    the aligned start always ranks.
     """
 
     beams: int = Field(ge=1, le=64)
@@ -53,8 +57,8 @@ class Predict(Section):
 Answerer = Callable[[VisionLanguageModel, torch.Tensor, Sequence[Sequence[str]], Tokenizer], list[list[str]]]
 
 
-# Questions that the blind controls answer: the 95 % interval of an accuracy of 1/4, about theirs, then has a
-# half-width of 1.96 * sqrt(0.25 * 0.75 / 1200) = 2.45 points.
+# Questions that the blind controls and the aligned start answer: the 95 % interval of an accuracy of 1/4,
+# about theirs, then has a half-width of 1.96 * sqrt(0.25 * 0.75 / 1200) = 2.45 points.
 CONTROL_QUESTIONS = 1200
 
 
@@ -70,22 +74,30 @@ class Run(NamedTuple):
         return f"{self.method} {self.task} seed {self.seed}"
 
 
-def predict(method: str, task: str, seed: int, settings: Predict, explained: Attention) -> None:
+def predict(
+    method: str, task: str, seed: int, settings: Predict, explained: Attention, measured: Costs
+) -> None:
     """Caption the test images, answer the questions about them, or both; write the predictions of a run, and
-    the attention of a method on some of the images.
+    of a method its attention on some of the images, what it has forgotten, and how fast it generates.
     """
     deterministic()
     device = choose_device()
     features = Features(FEATURES, "test")
     base, dtype = checkpoint.base_of(DECODER, features.signature), choose_dtype(settings.precision, device)
-    vlm = checkpoint.load(paths.checkpoint(method, task, seed), DECODER, base, dtype).to(device)
+    decoder, folder = load_decoder(DECODER).to(dtype).to(device), paths.checkpoint(method, task, seed)
+    vlm = checkpoint.onto(decoder, folder, base, dtype).to(device)
     run = Run(method, task, seed)
     rows = {each: PREDICTORS[each](vlm, features, settings, run) for each in tasks_of(task)}
     if workers.rank():
         return
     write_predictions(paths.predictions(*run), rows)
     if method != paths.START:
-        explain(vlm, features, Tokenizer(DECODER), run, explained)
+        tokenizer = Tokenizer(DECODER)
+        explain(vlm, features, tokenizer, run, explained)
+        forgetting.write(vlm, decoder, tokenizer, run, measured)
+        timed = {each: TIMED[each](features, settings, measured.timed_images) for each in tasks_of(task)}
+        merged = speed.merged(vlm, decoder, lambda: checkpoint.onto(decoder, folder, base, dtype), folder)
+        speed.write(vlm, merged, timed, run)
 
 
 def _captions(
@@ -111,18 +123,19 @@ def _answers(
     vlm: VisionLanguageModel, features: Features, settings: Predict, run: Run
 ) -> list[AnswerPrediction]:
     """Answer every question with its image, and a sample of them in two blind controls: with the features of
-    another image, and with the mean features of all images. The first process gets all rows, the others none.
+    another image, and with the mean features of all images. The aligned start answers the sample alone. The
+    first process gets all rows, the others none.
     """
     files = {image.id: image.file_name for image in read_captions(paths.captions("test")).images}
     questions = [question for question in questions_of("test") if question.image_id in features.row]
     sample = control_sample(questions)
-    predict_answers, tokenizer = _answerer(settings), Tokenizer(DECODER)
+    predict_answers, tokenizer = _answerer(settings, run.method == paths.START), Tokenizer(DECODER)
     controls = [question for question in questions if question.id in sample]
     ids = list(dict.fromkeys(question.image_id for question in questions))
     half = len(ids) // 2
     other = dict(zip(ids[half:] + ids[:half], ids, strict=True))  # the image that an image's control shows
     asked: dict[int | str, list[Question]] = {image_id: [] for image_id in ids}
-    for question in questions:
+    for question in controls if run.method == paths.START else questions:
         asked[question.image_id].append(question)
     for question in controls:
         asked[other[question.image_id]].append(question)
@@ -143,7 +156,7 @@ def _answers(
     return [
         AnswerPrediction(
             row.id, row.image_id, files[row.image_id], row.question, row.question_type, row.answer_type,
-            answers[row.image_id, row.id], answers.get((other[row.image_id], row.id)),
+            answers.get((row.image_id, row.id)), answers.get((other[row.image_id], row.id)),
             blind[row.question] if row.id in sample else None, row.answers)
         for row in questions]
 
@@ -170,11 +183,37 @@ def _texts_of(questions: list[Question]) -> list[str]:
 PREDICTORS: dict[str, Callable[..., list[Any]]] = {"caption": _captions, "vqa": _answers}  # by task
 
 
-def _answerer(settings: Predict) -> Answerer:
-    if settings.answers == "generate":
+def _answerer(settings: Predict, start: bool) -> Answerer:
+    """Give what answers; the aligned start ranks, as it has never been trained to answer, nor to end one."""
+    if settings.answers == "generate" and not start:
         return partial(answer, max_new_tokens=settings.max_answer_tokens)
     counts = Counter(question.answer for question in questions_of("train"))
-    return partial(rank, candidates=[text for text, _ in counts.most_common(settings.candidates)])
+    candidates = [text for text, _ in counts.most_common(settings.candidates)]
+    return partial(rank, candidates=candidates, ended=not start)
+
+
+def _timed_captions(features: Features, settings: Predict, count: int) -> speed.Generate:
+    ids, tokenizer = features.ids[:count], Tokenizer(DECODER)
+    return lambda vlm: caption(vlm, _take(vlm, features, ids), tokenizer, settings.beams,
+                               settings.length_penalty, settings.max_new_tokens)
+
+
+def _timed_answers(features: Features, settings: Predict, count: int) -> speed.Generate:
+    groups: dict[int | str, list[str]] = {}
+    for question in questions_of("test"):
+        if question.image_id in features.row:
+            groups.setdefault(question.image_id, []).append(question.question)
+    ids, tokenizer, predict_answers = list(groups)[:count], Tokenizer(DECODER), _answerer(settings, False)
+    asked = [groups[image_id] for image_id in ids]
+
+    def generate_some(vlm: VisionLanguageModel) -> list[str]:
+        answers = predict_answers(vlm, _take(vlm, features, ids), asked, tokenizer)
+        return [text for group in answers for text in group]
+
+    return generate_some
+
+
+TIMED = {"caption": _timed_captions, "vqa": _timed_answers}  # by task
 
 
 def _take(vlm: VisionLanguageModel, features: Features, ids: list[int | str]) -> torch.Tensor:

@@ -128,8 +128,9 @@ def _answers(run: Run, path: Path, by_image: dict[Any, Card]) -> None:
         card = by_image.setdefault(row.image_id, Card(len(by_image), row.file_name))
         right = Counter(row.answers).most_common(1)[0][0]
         asked = card.questions.setdefault(row.question_id, Asked(row.question, row.question_type, right))
-        asked.outputs.append(
-            Output(run.method, row.answer, accuracy(row.answer, row.answers), row.other_image))
+        if row.answer is not None:
+            score = accuracy(row.answer, row.answers)
+            asked.outputs.append(Output(run.method, row.answer, score, row.other_image))
 
 
 def _deviation(outputs: list[Output]) -> float:

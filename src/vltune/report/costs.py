@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from vltune.comparison.compare import Comparison, Method, by_method
+from vltune.comparison.compare import Comparison, by_method
 from vltune.comparison.runs import TIMINGS, Run, mean
-from vltune.pipeline import paths
 from vltune.report import tables
 
 # Columns that charts draw the quality against, with unit.
@@ -23,38 +22,17 @@ def table(comparison: Comparison, runs: list[Run]) -> pd.DataFrame:
 
     Args: runs, those of the task.
     """
-    decoder = decoder_parameters(comparison.methods)
     resources = {name: _mean([run.resources for run in seeds if run.resources])
                  for name, seeds in by_method(runs).items()}
     rows = [{
-        "everything_percent": everything_percent(method, decoder),
+        "everything_percent": _scaled(share, 0.01),
         "seconds": resources[method.method].get("train_seconds"),
         "memory_gb": _scaled(resources[method.method].get("peak_memory_bytes"), 1e9),
         "checkpoint_mb": _scaled(method.result["checkpoint_bytes"], 1e6),
         **{name: resources[method.method].get(name) for name in ("step_seconds", "captions_per_second")},
-    } for method in comparison.methods]
+    } for method, share in zip(comparison.methods, tables.everything(comparison.methods), strict=True)]
     quality = tables.quality(comparison.first.spec.main, comparison.methods)
     return quality.join(pd.DataFrame(rows, dtype="Float64"))
-
-
-def decoder_parameters(methods: list[Method]) -> int | None:
-    """Count the parameters of the decoder, by a method that trains a share of it; None if no method does."""
-    shares = [(method.result["trained_share"], method.result["trained_parameters"]) for method in methods]
-    share, trained = max(shares)
-    return round(trained / share) if share > 0 else None
-
-
-def everything_percent(method: Method, decoder: int | None) -> float | None:
-    """Give the trained share of decoder and projector together, in percent.
-
-    The projector of the start is fitted in closed form and counts as not trained.
-    """
-    if method.method == paths.START:
-        return 0.0
-    if decoder is None:
-        return None
-    projector = method.result["projector_parameters"]
-    return 100 * (method.result["trained_parameters"] + projector) / (decoder + projector)
 
 
 def _mean(resources: list[dict[str, Any]]) -> dict[str, float]:

@@ -19,11 +19,13 @@ def note(comparison: Comparison) -> str:
     questions = f" with {signature['questions']:,} questions" if "questions" in signature else ""
     several = any(method.seeds > 1 for method in comparison.methods)
     seeds = "Several seeds: their mean ± standard deviation. " if several else ""
-    explained = f"{first.spec.explained} {exceptions(signature)}{_together(comparison)}"
+    explained = (f"{first.spec.explained} {_ranked(comparison)}{exceptions(signature)}"
+                 f"{_together(comparison)}")
     return (
         f"{signature['images']} test images{questions}; {100 * settings.confidence:g} % intervals of each "
         f"method alone: {_intervals(comparison)}. {seeds}{explained}Trained and share count the "
-        f"decoder's parameters; the projector ({projector} parameters) is counted apart.{''.join(starts)}"
+        f"decoder's parameters; the projector ({projector} parameters) is counted apart, and together "
+        f"with it in 'with projector'.{''.join(starts)}"
     )
 
 
@@ -35,6 +37,16 @@ def _together(comparison: Comparison) -> str:
         return ""
     return (f"Trained on captions and questions together: {', '.join(joint)}; both tasks show the costs of "
             "the one training. ")
+
+
+def _ranked(comparison: Comparison) -> str:
+    """Say how the aligned start answers, if it is there: by ranking, and which part of the questions."""
+    for method in comparison.methods:
+        if method.method == paths.START and "question_types" in method.result:
+            asked = sum(score["questions"] for score in method.result["question_types"].values())
+            return (f"{paths.START} chooses the likeliest of the most frequent training answers, of "
+                    f"{asked:,} questions; trained methods generate their answers. ")
+    return ""
 
 
 def _intervals(comparison: Comparison) -> str:

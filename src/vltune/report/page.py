@@ -5,7 +5,7 @@ Every number repeats bit for bit but those of time and memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +14,14 @@ import yaml
 from markupsafe import Markup
 from pydantic import Field
 
+from vltune.comparison.afterwards import Afterwards
 from vltune.comparison.compare import Comparison
 from vltune.comparison.runs import Run
 from vltune.pipeline import paths
 from vltune.pipeline.files import write_text
 from vltune.pipeline.params import Section
 from vltune.report import (
+    afterwards,
     cards,
     costs,
     faithfulness,
@@ -53,7 +55,8 @@ class Report(Section):
 @dataclass(frozen=True)
 class Content:
     """What the page shows: runs, their comparison by task, the summaries of the search, results files that
-    are missing, the rows of the check of attention with its picture, and the sections of params.yaml."""
+    are missing, the rows of the check of attention with its picture, the sections of params.yaml, and what
+    the runs cost after their training."""
 
     runs: list[Run]
     comparisons: list[Comparison]
@@ -62,6 +65,7 @@ class Content:
     attention: list[dict[str, Any]]
     picture: Path
     settings: dict[str, Any]
+    afterwards: list[Afterwards] = field(default_factory=list)
 
 
 def write(path: Path, content: Content, limit: Report) -> None:
@@ -97,6 +101,7 @@ def _results(content: Content) -> dict[str, Any]:
     return {
         "leads": [_lead("", content.comparisons, measured, look)],
         "tasks": [_task(comparison, measured[comparison.first.task], look)
+                  | {"afterwards": afterwards.page(content.afterwards, comparison.first.task)}
                   for comparison in content.comparisons],
         "losses": losses,
         "tuning": {"charts": tuning, "table": page_tables.tuning(content.trials)} if tuning else None,

@@ -74,7 +74,7 @@ def question_types(comparison: Comparison) -> Markup:
     for name in names:
         row = []
         for method in methods:
-            score = method.result["question_types"][name]
+            score = method.result["question_types"].get(name, {"value": math.nan})
             unseen = method.result["control_question_types"][blind].get(name)
             ends = f" ({score['low']:.3f} to {score['high']:.3f})" if "low" in score else ""
             beside = f"{unseen['value']:.3f}" if unseen else "not asked"

@@ -81,8 +81,9 @@ def types(methods: list[Method]) -> Table:
         row = {"question type": name, "questions": number(first["questions"], ",")}
         for method in methods:
             blind = method.result["control_question_types"][task.blind[0].name].get(name)
-            row[method.method] = number(method.result["question_types"][name]["value"], ".3f",
-                                        f"blind {blind['value']:.3f}" if blind else "blind: not asked")
+            own = method.result["question_types"].get(name)
+            row[method.method] = number(own["value"], ".3f", f"blind {blind['value']:.3f}" if blind else
+                                        "blind: not asked") if own else Cell("not asked")
         common = methods[0].result["control_question_types"][task.baseline.name][name]["value"]
         rows.append(row | {task.baseline.label: number(common, ".3f")})
     return table(rows)

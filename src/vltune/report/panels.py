@@ -6,6 +6,7 @@ it as its id, after HOVER; the page shows it under the pointer.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import matplotlib as mpl
@@ -156,7 +157,8 @@ def types(axes: Axes, metric: str, cells: list[list[tuple[float, str]]], rows: l
             square = axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="none"))
             hover(square, text)
             bright = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2] > DARKER
-            number = axes.text(x + 0.5, y + 0.5, f"{value:.2f}", ha="center", va="center",
+            shown = "" if math.isnan(value) else f"{value:.2f}"  # not asked
+            number = axes.text(x + 0.5, y + 0.5, shown, ha="center", va="center",
                                color="#111111" if bright else "#fafafa")
             hover(number, text)
     axes.set(xlim=(0, len(columns)), ylim=(len(rows), 0))

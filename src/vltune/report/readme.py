@@ -11,7 +11,7 @@ from vltune.comparison.compare import Comparison
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.files import write_text
 from vltune.report.answer import against_most_trained, most_trained
-from vltune.report.tables import percent
+from vltune.report.tables import everything, percent
 from vltune.report.text import interval, markdown_table
 
 BLOCK = Path("metrics/readme.md")
@@ -30,10 +30,11 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     most, words = most_trained(methods).method, against_most_trained(comparison)
     score = f"score ({100 * comparison.first.settings.confidence:g} % interval)"
     return [{"task": f"{comparison.first.task} ({task.main})", "method": method.method,
-             "trained": percent(method.result["trained_share"]), score: interval(method.main),
+             "trained": percent(method.result["trained_share"]), "with projector": percent(share),
+             score: interval(method.main),
              "blind": f"{method.blind['value']:.3f}",
              f"against {most}": words[method.method][0] if method.method in words else ""}
-            for method in methods]
+            for method, share in zip(methods, everything(methods), strict=True)]
 
 
 def insert(page: str, table: str) -> str:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from vltune.comparison import attention, frames
+from vltune.comparison import afterwards, attention, frames
+from vltune.comparison.afterwards import Afterwards
 from vltune.comparison.claims import NOTHING, Claims
 from vltune.comparison.compare import Comparison, compare
 from vltune.comparison.runs import Run, collect
 from vltune.comparison.tasks import TASKS
 from vltune.comparison.trials import read_trials, summaries
 from vltune.pipeline.files import write_json, write_table, write_text
+from vltune.report import afterwards as after_training
 from vltune.report import attention as pictures
 from vltune.report import charts, page, picture_grid, readme, tables
 from vltune.report.page import Content, Report
@@ -32,7 +34,8 @@ def report(
 ) -> list[str]:
     """Write the report of the runs that are there; without `claims` no difference is called equivalent.
 
-    Only metrics/resources.csv and the page hold timings; everything else repeats bit for bit.
+    Only metrics/resources.csv, metrics/speed.csv and the page hold timings; everything else repeats bit for
+    bit.
 
     Args: settings, the sections of params.yaml that the page shows.
 
@@ -45,18 +48,18 @@ def report(
     comparisons = compare(runs, claims)
     trials = summaries(read_trials(TRIALS))
     explained = attention.collect(runs)
-    checked = attention.faithfulness(explained)
-    _write_tables(runs, comparisons, missing, checked)
+    checked, measured = attention.faithfulness(explained), afterwards.collect(runs)
+    _write_tables(runs, comparisons, missing, checked, measured)
     picture = PLOTS / "attention.png"
     _draw(runs, comparisons, trials)
     pictures.examples(picture, [item for item in explained if item.run.task == comparisons[0].first.task])
-    content = Content(runs, comparisons, trials, missing, checked, picture, dict(settings))
+    content = Content(runs, comparisons, trials, missing, checked, picture, dict(settings), measured)
     page.write(PLOTS / "report.html", content, size)
     return missing
 
 
 def _write_tables(runs: list[Run], comparisons: list[Comparison], missing: list[str],
-                  checked: list[dict[str, Any]]) -> None:
+                  checked: list[dict[str, Any]], measured: list[Afterwards]) -> None:
     """Write the tables of metrics/, and the numbers that `dvc plots` draws.
 
     Every task has its file of numbers, with an empty list where
@@ -67,7 +70,10 @@ def _write_tables(runs: list[Run], comparisons: list[Comparison], missing: list[
     write_table(METRICS / "methods.csv", tables.over_seeds(comparisons))
     write_table(METRICS / "verdicts.csv", tables.verdicts(comparisons))
     write_table(METRICS / "attention.csv", frames.frame(frames.ATTENTION, checked))
-    write_text(METRICS / "comparison.md", markdown(comparisons, missing))
+    write_table(METRICS / "forgetting.csv", frames.frame(frames.FORGETTING, afterwards.forgetting(measured)))
+    write_table(METRICS / "storage.csv", frames.frame(frames.STORAGE, afterwards.storage(measured)))
+    write_table(METRICS / "speed.csv", frames.frame(frames.SPEED, afterwards.speed(measured)))
+    write_text(METRICS / "comparison.md", markdown(comparisons, missing) + after_training.markdown(measured))
     write_text(readme.BLOCK, readme.block(comparisons))
     for task, table in _quality(comparisons).items():
         write_json(PLOTS / f"quality_{task}.json", frames.records(table))

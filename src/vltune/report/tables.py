@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from vltune.comparison import frames
 from vltune.comparison.compare import Comparison, Method
-from vltune.comparison.runs import SIZES, TIMINGS, Run
+from vltune.comparison.runs import SIZES, TIMINGS, Run, Scored
 from vltune.comparison.tasks import TASKS, Control
 from vltune.metrics.bootstrap import DIGITS
 from vltune.metrics.vqa import TRUTH
+from vltune.pipeline import paths
 
 POINTS = 200  # of a curve in plots/curves_TASK.json, which git keeps
 OPTIONAL = [f"{name}{end}" for name in (*TASKS["caption"].optional, TRUTH) for end in ("", "_low", "_high")]
@@ -24,7 +26,9 @@ def comparison(runs: list[Run]) -> pd.DataFrame:
     """Give metrics/comparison.csv: quality, controls, sizes
     and diversity, nothing that varies between equal runs. Metrics that not every data set has stand in it if
     a run has them."""
-    table = frames.frame(frames.COMPARISON, map(_compared, runs))
+    rows = [_compared(run) | {"everything_share": share}
+            for run, share in zip(runs, everything(runs), strict=True)]
+    table = frames.frame(frames.COMPARISON, rows)
     return table.drop(columns=[name for name in OPTIONAL if table[name].isna().all()])
 
 
@@ -158,6 +162,28 @@ def tuning(trials: list[dict[str, Any]]) -> pd.DataFrame:
         for trial in trials for k, loss in enumerate(trial["best_of_k"], 1)])
 
 
-def percent(share: float) -> str:
-    """Write a share with three significant digits: 0.00871 as 0.871 %."""
-    return f"{100 * share:.3g} %"
+def everything(scored: Sequence[Scored]) -> list[float | None]:
+    """Give for runs, or methods, the share of decoder and projector together that they train.
+
+    The projector of the start is fitted in closed form and counts as not trained. None where the size of the
+    decoder is unknown, as nothing of it is trained.
+    """
+    decoder = decoder_parameters(scored)
+    shares: list[float | None] = []
+    for item in scored:
+        trained, projector = item.result["trained_parameters"], item.result["projector_parameters"]
+        known = None if decoder is None else (trained + projector) / (decoder + projector)
+        shares.append(0.0 if item.method == paths.START else known)
+    return shares
+
+
+def decoder_parameters(scored: Sequence[Scored]) -> int | None:
+    """Count the parameters of the decoder, by what trains the largest share of it; None if nothing does."""
+    sizes = [(item.result["trained_share"], item.result["trained_parameters"]) for item in scored]
+    share, trained = max(sizes, default=(0, 0))
+    return round(trained / share) if share > 0 else None
+
+
+def percent(share: float | None) -> str:
+    """Write a share with three significant digits: 0.00871 as 0.871 %; empty if it is unknown."""
+    return "" if share is None else f"{100 * share:.3g} %"

@@ -12,7 +12,7 @@ from vltune.comparison.estimates import FEWEST_SEEDS
 from vltune.comparison.significance import Row
 from vltune.report.meaning import meaning
 from vltune.report.note import note
-from vltune.report.tables import percent
+from vltune.report.tables import everything, percent
 
 TITLES = {"caption": "Captions", "vqa": "Questions"}
 
@@ -65,11 +65,12 @@ def quality(comparison: Comparison, names: list[str]) -> pd.DataFrame:
     task, main = comparison.first.spec, names[0] == comparison.first.spec.main
     several = any(method.seeds > 1 for method in comparison.methods)
     score = f"{names[0]}{' ± sd' * several} (interval)"
-    rows = []
-    for method in comparison.methods:
+    rows, shares = [], everything(comparison.methods)
+    for method, share in zip(comparison.methods, shares, strict=True):
         result, scores = method.result, method.scores
         row = {"method": method.method} | ({"seeds": str(method.seeds)} if several else {})
-        row |= {"trained": f"{result['trained_parameters']:,}", "share": percent(result["trained_share"])}
+        row |= {"trained": f"{result['trained_parameters']:,}", "share": percent(result["trained_share"]),
+                "with projector": percent(share)}
         row |= {score: interval(scores[names[0]])} | {name: value(scores[name]) for name in names[1:]}
         row |= method.not_computed if main else {}
         if main:

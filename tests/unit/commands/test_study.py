@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import random
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from contracts.graph import ROOT
 from vltune.commands import study as command
 from vltune.commands import study_clone, study_runs
 from vltune.commands.study_check import SECTIONS, check_settings
+from vltune.commands.study_overview import last_fall, plateau
 from vltune.commands.study_plan import Choice, Planned, Study, differences, is_method, read_study
-from vltune.commands.study_text import last_fall
 from vltune.commands.study_times import estimate, read_trainings
 from vltune.pipeline import paths
 from vltune.pipeline.errors import InputError
@@ -287,7 +288,7 @@ def test_the_page_has_methods_verdicts_controls_types_and_costs() -> None:
     small, _, rest = page.partition("## Variant large")
     captions, _, questions = small.partition("**vqa**")
     large, _, across = rest.partition("## Variants of lora, caption")
-    assert "| lora | 3 | 1,224,087 | 0.91 % | 2.360 ± 0.010 (" in captions
+    assert "| lora | 3 | 1,224,087 | 0.91 % | 1.08 % | 2.360 ± 0.010 (" in captions
     assert "CIDEr: lora is better than prefix.\n" in captions, "three seeds: about the methods"
     assert "The words are about the methods: the spread over 3 seeds" in captions
     assert "the 2 runs of each method, not about the methods" in questions, "prefix has two seeds"
@@ -298,6 +299,12 @@ def test_the_page_has_methods_verdicts_controls_types_and_costs() -> None:
     assert "blind CIDEr" in captions
     assert "| lora | 2 of 2 |" in large
     assert "| variant | against | CIDEr difference (interval) |" in across
+    table = page.partition("## caption: CIDEr by variant")[2].partition("##")[0]
+    assert "| method | small | small: plateau | large | large: plateau |" in table
+    assert re.search(r"\| lora \| 2\.360 ± .+ \| needs .+ 4 \| 2\.\d+ ± .+ \| needs .+ 4 \|", table)
+    assert re.search(r"\| prefix \| 2\.\d+ ± .+ \| needs train.evaluations >= 4 \|  \|  \|", table)
+    assert re.search(r"\| lora \| prefix \| better \(\+0\.2\d\d\) \|", table)
+    assert "## vqa: accuracy by variant" not in page, "one variant alone has questions"
     assert "CIDEr, about these runs alone: large is better than small." in across
 
 
@@ -351,6 +358,19 @@ def test_the_fall_in_the_last_quarter() -> None:
     curve = {"step": [25, 50, 75, 100], "val_loss": [3.0, 2.0, 1.0, 0.9]}
     assert last_fall({"curve": curve, "training": {"steps": 100}}) == pytest.approx(0.1)
     assert last_fall({"curve": {"step": [100], "val_loss": [1.0]}, "training": {"steps": 100}}) is None
+
+
+def test_the_plateau_is_a_fall_of_less_than_a_hundredth_in_the_last_quarter() -> None:
+    def training(*losses: float) -> dict:
+        steps = [100 * (i + 1) // len(losses) for i in range(len(losses))]
+        return {"curve": {"step": steps, "val_loss": list(losses)}, "training": {"steps": 100}}
+
+    flat, falling = training(3.0, 1.2, 1.0, 0.995), training(3.0, 1.2, 1.0, 0.985)
+    assert plateau([flat]) == "yes"
+    assert plateau([training(3.0, 1.2, 1.0, 1.1)]) == "yes", "a loss that rises has passed it"
+    assert plateau([falling, falling]) == "no"
+    assert plateau([flat, falling]) == "1 of 2"
+    assert plateau([flat, training(2.0, 1.0, 0.999)]) == "needs train.evaluations >= 4"
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [

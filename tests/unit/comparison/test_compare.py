@@ -353,7 +353,7 @@ def test_compare_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert said.startswith("caption\n\nmethod ")
     assert "\n\nvqa\n\nmethod " in said
-    assert re.search(r"\nlora +1,224,087 +0\.91 % +2\.350 \(2\.\d{3} to 2\.\d{3}\) ", said)
+    assert re.search(r"\nlora +1,224,087 +0\.91 % +1\.08 % +2\.350 \(2\.\d{3} to 2\.\d{3}\) ", said)
     assert re.search(r"\nlora +prefix +\+0\.230 \(\+0\.\d{3} to \+0\.\d{3}\) +< 0\.001  run better ", said)
     assert "CIDEr, about these runs alone: lora is better than prefix and connector; prefix is better" in said
     assert max(map(len, said.splitlines())) <= terminal.WIDTH
@@ -369,7 +369,10 @@ def test_compare_in_markdown_is_what_the_report_writes(capsys: pytest.CaptureFix
     )
     assert vltune("compare", "--task", "caption", "--metric", "METEOR", "--format", "markdown") == (0, "")
     said = capsys.readouterr().out
-    assert "| method | trained | share | METEOR (interval) |\n| --- | ---: | ---: | ---: |" in said
+    assert (
+        "| method | trained | share | with projector | METEOR (interval) |\n"
+        "| --- | ---: | ---: | ---: | ---: |"
+        in said)
     assert (
         "| method | against | METEOR difference (interval) | p (adjusted) | METEOR |\n| --- | --- | ---: | "
         "---: | --- |"

@@ -206,6 +206,22 @@ def test_scores_by_kind_and_of_the_controls() -> None:
     assert scores["metrics"]["accuracy"]["low"] < 0.6 < scores["metrics"]["accuracy"]["high"]
 
 
+def test_a_model_is_scored_on_the_questions_that_it_was_asked() -> None:
+    rows = [replace(row, answer=None if row.question_id in (3, 4) else row.answer) for row in ROWS]
+    scores, per_image = vqa.score(rows, KNOWN, SETTINGS)
+    whole, _ = vqa.score(ROWS, KNOWN, SETTINGS)
+    assert values(scores["metrics"]) == pytest.approx(
+        {"accuracy": 2 / 3, "yes/no": 1, "number": 1, "other": 0})
+    assert scores["controls"] == whole["controls"]
+    assert per_image == {
+        "images": [1, 2, 10],
+        "questions": {"accuracy": [2, 0, 1], "yes/no": [1, 0, 0], "number": [1, 0, 0], "other": [0, 0, 1]},
+        "right": {"accuracy": [2, 0, 0], "yes/no": [1, 0, 0], "number": [1, 0, 0], "other": [0, 0, 0]},
+    }
+    with pytest.raises(InputError, match="expected at least one answer, found 2 rows whose answer is null"):
+        vqa.checked(Path("some.json"), [replace(row, answer=None) for row in ROWS[:2]])
+
+
 def test_kinds_of_answer_that_do_not_occur_are_left_out() -> None:
     scores, _ = vqa.score(ROWS[1:3], KNOWN, SETTINGS)
     assert list(scores["metrics"]) == list(scores["controls"]["most_frequent"]) == ["accuracy", "number"]
@@ -282,7 +298,7 @@ def test_a_control_is_scored_on_the_questions_that_it_answers() -> None:
 
 
 @pytest.mark.parametrize(("changed", "message"), [
-    ({"answer": None}, r"p\.json: row 1 \(question 2\): answer must be text, found None"),
+    ({"answer": 2}, r"p\.json: row 1 \(question 2\): answer must be text, found 2"),
     ({"other_image": 3}, "row 1 .*: other_image must be text, found 3"),
     ({"mean_image": []}, "row 1 .*: mean_image must be text"),
     ({"question_type": None}, "row 1 .*: question_type must be text"),

@@ -66,9 +66,10 @@ def test_answers_are_those_of_one_question_at_a_time(
 
 @torch.inference_mode()
 def likelihood(
-    vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, image: torch.Tensor, question: str, candidate: str,
+    ended: bool = True,
 ) -> float:
-    asked, said = tokenizer.encode(question), [*tokenizer.encode(f" {candidate}"), tokenizer.end]
+    asked, said = tokenizer.encode(question), tokenizer.encode(f" {candidate}") + [tokenizer.end] * ended
     x = row(vlm, image, asked + said)
     n = x.shape[1]
     hidden = vlm.decoder(x, torch.arange(n)[None], torch.ones(n, n, dtype=torch.bool).tril()[None, None])
@@ -89,12 +90,48 @@ def test_ranking_finds_the_most_likely_candidate(
         assert found[i] == expected
 
 
+@torch.inference_mode()
+def test_without_an_end_the_best_is_the_likeliest_by_its_words_alone(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
+) -> None:
+    found = answer.rank(vlm, features, QUESTIONS, tokenizer, CANDIDATES, ended=False)
+    for i, group in enumerate(QUESTIONS):
+        assert found[i] == [
+            max(CANDIDATES, key=lambda one, q=question, i=i: likelihood(
+                vlm, tokenizer, features[i:i + 1], q, one, ended=False))
+            for question in group]
+
+
+@torch.inference_mode()
+def test_candidates_that_cannot_win_are_left_out(
+    vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [[i] for i in range(20, 40)] + [[i, i + 1] for i in range(40, 60)]
+    images, prompts = answer._read_images(vlm, features), tokenizer.encode_all(["a b", "what is it?"])
+    further, scored = answer._further, []
+    monkeypatch.setattr(answer, "_further", lambda *all_of: (scored.extend(all_of[1]), further(*all_of))[1])
+    scores = answer._log_likelihoods(vlm, images, [0, 2], prompts, ids)
+    assert 0 < len(scored) < 20
+    for q, (owner, prompt) in enumerate(zip((0, 2), prompts, strict=True)):
+        expected = []
+        for candidate in ids:
+            x = row(vlm, features[owner:owner + 1], [*prompt, *candidate])
+            n = x.shape[1]
+            mask = torch.ones(n, n, dtype=torch.bool).tril()[None, None]
+            logits = vlm.decoder.logits(vlm.decoder(x, torch.arange(n)[None], mask))[0].log_softmax(-1)
+            expected.append(sum(
+                logits[n - len(candidate) - 1 + i, token].item() for i, token in enumerate(candidate)))
+        assert scores[q].argmax().item() == max(range(40), key=expected.__getitem__)
+        assert all(value >= exact - 1e-4 for value, exact in zip(scores[q].tolist(), expected, strict=True))
+
+
 def test_likelihoods_are_those_of_whole_rows(
     vlm: VisionLanguageModel, tokenizer: Tokenizer, features: torch.Tensor
 ) -> None:
-    ids = tokenizer.encode_all([f" {one}" for one in CANDIDATES])
+    ids = [[*one, tokenizer.end] for one in tokenizer.encode_all([f" {one}" for one in CANDIDATES])]
+    prompts = tokenizer.encode_all(QUESTIONS[0])
     with torch.inference_mode():
-        found = answer._log_likelihoods(vlm, features[:1], QUESTIONS[0], tokenizer, ids)
+        found = answer._log_likelihoods(vlm, answer._read_images(vlm, features[:1]), [0, 0], prompts, ids)
     expected = [
         [likelihood(vlm, tokenizer, features[:1], question, one) for one in CANDIDATES]
         for question in QUESTIONS[0]
@@ -124,7 +161,7 @@ def answered(
             [f"{image.float().mean():.3f}" for _ in group] for image, group in zip(seen, asked, strict=True)
         ]
 
-    monkeypatch.setattr(predict, "_answerer", lambda _: tell_what_is_seen)
+    monkeypatch.setattr(predict, "_answerer", lambda *_: tell_what_is_seen)
     features = Features(paths.FEATURES, "test")
     vlm = SimpleNamespace(decoder=SimpleNamespace(embedding=SimpleNamespace(weight=torch.zeros(1))))
 
@@ -164,3 +201,27 @@ def test_controls_of_all_runs_answer_one_sample_of_the_questions(
         seen = row["question_id"] in controlled
         assert row["other_image"] == (other["other_image"] if seen else None)
         assert row["mean_image"] == (other["mean_image"] if seen else None)
+
+
+def test_the_start_answers_the_sample_alone(
+    answered: Callable[[str], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict, "CONTROL_QUESTIONS", 3)
+    rows, trained = answered(paths.START), answered("lora")
+    asked = [row["question_id"] for row in rows if row["answer"] is not None]
+    assert asked == [row["question_id"] for row in trained if row["other_image"] is not None]
+    assert len(asked) == 3
+    for row, other in zip(rows, trained, strict=True):
+        assert row | {"answer": ""} == other | {"answer": ""}
+        assert row["answer"] == (other["answer"] if row["question_id"] in asked else None)
+
+
+@pytest.mark.parametrize(("way", "start", "ends"), [
+    ("generate", False, None), ("generate", True, False), ("rank", False, True), ("rank", True, False)])
+def test_the_start_ranks_whatever_trained_methods_do(
+    monkeypatch: pytest.MonkeyPatch, way: str, start: bool, ends: bool | None
+) -> None:
+    monkeypatch.setattr(predict, "questions_of", lambda _: [])
+    made = predict._answerer(SimpleNamespace(answers=way, candidates=3, max_answer_tokens=4), start)
+    assert made.func is (answer.answer if ends is None else answer.rank)
+    assert made.keywords.get("ended") is ends

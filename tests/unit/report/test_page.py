@@ -15,7 +15,7 @@ from results import METHODS, TYPES, write_run
 from vltune.comparison import runs
 from vltune.comparison.compare import compare
 from vltune.pipeline import paths
-from vltune.report import cards, costs, page_tables, svg
+from vltune.report import cards, costs, page_tables, svg, tables
 from vltune.report.answer import answer, most_trained
 from vltune.report.cells import table
 from vltune.report.page import Content, Report, write
@@ -153,7 +153,7 @@ def test_shares_are_of_the_decoder_and_of_everything() -> None:
     _, [caption, _] = compared(BOTH)
     measured = costs.table(caption, runs.collect(METHODS, ["caption"], [0])[0]).set_index("method")
     decoder, projector = 134515008, 230976
-    assert costs.decoder_parameters(caption.methods) == pytest.approx(decoder, abs=200)
+    assert tables.decoder_parameters(caption.methods) == pytest.approx(decoder, abs=200)
     assert measured["everything_percent"]["lora"] == pytest.approx(
         100 * (0.0091 * decoder + projector) / (decoder + projector), rel=1e-5)
     assert measured["everything_percent"]["full"] == 100

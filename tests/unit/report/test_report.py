@@ -131,7 +131,9 @@ def test_tables_have_their_forms() -> None:
     ) == "task,method,seed,train_seconds,captions_per_second,peak_memory_bytes,step_seconds".split(",")
     assert [row["method"] for row in resources] == METHODS
     text = Path("metrics/comparison.md").read_text()
-    assert re.search(r"\| lora \| 1,224,087 \| 0\.91 % \| 2\.350 \(2\.\d{3} to 2\.\d{3}\) \|", text)
+    assert re.search(
+        r"\| lora \| 1,224,087 \| 0\.91 %"
+        r" \| 1\.08 % \| 2\.350 \(2\.\d{3} to 2\.\d{3}\) \|", text)
     assert "100.0" not in text
 
 
@@ -141,7 +143,7 @@ def test_everything_but_the_timings_repeats(monkeypatch: pytest.MonkeyPatch) -> 
     two = ["lora", "full"]
     report(two, ["caption"], [0])
     first = hashes()
-    assert len(first) == 18 + 12
+    assert len(first) == 21 + 12
     for method in two:
         write_run(method, seconds=123.0)
     report(two, ["caption"], [0])
@@ -223,9 +225,11 @@ def test_several_seeds_are_one_row_with_mean_and_spread() -> None:
     )
     assert float(lora["low"]) < 2.355 < float(lora["high"])
     text = Path("metrics/comparison.md").read_text()
-    assert "| method | seeds | trained | share | CIDEr ± sd (interval) |" in text
-    assert re.search(r"\| lora \| 2 \| 1,224,087 \| 0\.91 % \| 2\.355 ± 0\.007 \([\d.]+ to [\d.]+\) \|", text)
-    assert re.search(r"\| aligned \| 1 \| 0 \| 0 % \| 0\.310 \([\d.]+ to [\d.]+\) \|", text)
+    assert "| method | seeds | trained | share | with projector | CIDEr ± sd (interval) |" in text
+    assert re.search(
+        r"\| lora \| 2 \| 1,224,087 \| 0\.91 %"
+        r" \| 1\.08 % \| 2\.355 ± 0\.007 \([\d.]+ to [\d.]+\) \|", text)
+    assert re.search(r"\| aligned \| 1 \| 0 \| 0 % \| 0 % \| 0\.310 \([\d.]+ to [\d.]+\) \|", text)
     assert "of a single run, percentile bootstrap over images (n=400, seed 0), about this trained" in text
     assert "Student's t over images, about these trained models. Several seeds" in text
 
@@ -310,20 +314,23 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
     text = Path("metrics/comparison.md").read_text()
     first, second = text.split("**vqa**")
     assert (
-        "| share | CIDEr (interval) | BLEU-4 | METEOR | ROUGE-L | blind CIDEr | distinct-2 | novel captions |"
+        "| with projector | CIDEr (interval) | BLEU-4 | METEOR | ROUGE-L | blind CIDEr | distinct-2"
+        " | novel captions |"
         in first
     )
     assert "accuracy" not in first
     assert (
-        "| method | trained | share | accuracy (interval) | yes/no | number | other | blind | mean image |"
+        "| method | trained | share | with projector | accuracy (interval) | yes/no | number |"
+        " other | blind | mean image |"
         in second
     )
     assert re.search(
-        r"\| lora \| 1,224,087 \| 0\.91 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \| 0\.877 \| 0\.407 "
+        r"\| lora \| 1,224,087 \| 0\.91 % \| 1\.08 % \| 0\.860 \(.+ to .+\) \| 0\.903 \| 0\.688 \|"
+        r" 0\.877 \| 0\.407 "
         r"\| 0\.364 \|",
         second,
     )
-    assert "| most frequent answer |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
+    assert "answer |  |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
     assert (
         "Highest score of a parameter-efficient run: lora, accuracy 0.860, 97.7 % of that of full "
@@ -336,14 +343,17 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
 def test_the_small_result_table_has_a_row_for_each_task_and_method() -> None:
     report(METHODS, BOTH, [0])
     head, rule, *lines = Path("metrics/readme.md").read_text().splitlines()
-    assert head == "| task | method | trained | score (95 % interval) | blind | against full |"
-    assert rule == "| --- | --- | ---: | ---: | ---: | --- |"
+    assert head == (
+        "| task | method | trained | with projector | score (95 % interval) | blind | against full |")
+    assert rule == "| --- | --- | ---: | ---: | ---: | ---: | --- |"
     assert len(lines) == 12
     assert re.fullmatch(
-        r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 2\.350 \(.+ to .+\) \| 0\.259 \| run worse \|", lines[1]
+        r"\| caption \(CIDEr\) \| lora \| 0\.91 % \| 1\.08 % \| 2\.350 \(.+ to .+\) \| 0\.259 \|"
+        r" run worse \|",
+        lines[1],
     )
     assert re.fullmatch(
-        r"\| vqa \(accuracy\) \| full \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9]
+        r"\| vqa \(accuracy\) \| full \| 100 % \| 100 % \| 0\.880 \(.+ to .+\) \| 0\.416 \|  \|", lines[9]
     )
     missing = [method for method in METHODS if method != "full"]
     report(missing, ["caption"], [0])

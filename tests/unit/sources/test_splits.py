@@ -16,6 +16,7 @@ from vltune.methods import interface
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import TASKS, load
 from vltune.prediction.explain import Attention
+from vltune.prediction.forgetting import Costs
 from vltune.prediction.predict import Predict, predict
 from vltune.training.train import train_stage
 
@@ -61,12 +62,13 @@ def test_training_needs_no_test_split_and_prediction_opens_it(watch: list[str], 
     trainable.make(tiny)
     train_stage("lora", trainable.settings_of("lora"), "caption", 0, trainable.TRAIN, None)
     settings = load(Predict, "predict", ROOT / "params.yaml")
-    explained = load(Attention, "attention", ROOT / "params.yaml")
+    explained, measured = (load(section, name, ROOT / "params.yaml")
+                           for section, name in ((Attention, "attention"), (Costs, "costs")))
     with pytest.raises(InputError, match=r"data/features/test\.json: no such file"):
-        predict("lora", "caption", 0, settings, explained)
+        predict("lora", "caption", 0, settings, explained, measured)
     trainable.write_split("test", 4)
     watch.clear()
-    predict("lora", "caption", 0, settings.model_copy(update={"max_new_tokens": 3}), explained)
+    predict("lora", "caption", 0, settings.model_copy(update={"max_new_tokens": 3}), explained, measured)
     assert {"data/features/test.npy", "data/raw/captions_test.json"} <= set(of_test(watch))
 
 
