@@ -49,6 +49,8 @@ def ours(
     vlm = VisionLanguageModel(
         WordProjector(FEATURE_WIDTH, WORDS, decoder.config.width, IMAGE_TOKENS, 0), decoder, dtype
     ).train()
+    for parameter in vlm.projector.parameters():  # from zero, the loss would soon be no number
+        torch.nn.init.normal_(parameter, std=0.02)
     trained = interface.trained_parameters(decoder, names)
     optimizer = adamw.build(trained, vlm.projector, 1e-3, 1e-3, 0.01)
     parameters = [*trained.values(), *vlm.projector.parameters()]
