@@ -48,5 +48,5 @@ def test_the_commands_find_the_checkpoint(together: tuple[Project, str]) -> None
     project, _ = together
     image = next(Path(project.folder / "data/raw/images/test").iterdir())
     assert project.run("vltune", "caption", str(image), "--method", "lora").strip()
-    assert project.run("vltune", "answer", str(image), "Is there a tent?", "--method", "lora") is not None
+    project.run("vltune", "answer", str(image), "Is there a tent?", "--method", "lora")
     assert "accuracy" in project.run("vltune", "compare", "--task", "vqa")

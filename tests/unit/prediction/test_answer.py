@@ -4,6 +4,7 @@ one row."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,6 @@ from vltune.data.tokenizer import Tokenizer
 from vltune.methods import checkpoint
 from vltune.model.vision_language import VisionLanguageModel
 from vltune.pipeline import paths
-from vltune.pipeline.files import read_json
 from vltune.prediction import answer, predict
 from vltune.prediction.generate import generate
 
@@ -149,7 +149,7 @@ def test_no_question_gives_no_answer(
 def answered(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], list[dict[str, Any]]]:
-    """Rows of the predictions file of a method whose answer to any question is the mean of what it sees."""
+    """Rows of the predictions of a method whose answer to any question is the mean of what it sees."""
     monkeypatch.chdir(tmp_path)
     trainable.make(tiny)
     trainable.write_split("test", 5)
@@ -166,8 +166,8 @@ def answered(
     vlm = SimpleNamespace(decoder=SimpleNamespace(embedding=SimpleNamespace(weight=torch.zeros(1))))
 
     def rows_of(method: str) -> list[dict[str, Any]]:
-        predict._write_answers(vlm, features, SimpleNamespace(batch_size=2), predict.Run(method, "vqa", 0))
-        return read_json(paths.predictions(method, "vqa", 0))
+        run = predict.Run(method, "vqa", 0)
+        return list(map(asdict, predict._answers(vlm, features, SimpleNamespace(batch_size=2), run)))
 
     return rows_of
 
