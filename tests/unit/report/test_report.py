@@ -332,6 +332,7 @@ def test_a_table_a_task_with_the_controls_in_it() -> None:
     )
     assert "answer |  |  |  | 0.370 (0.355 to 0.389) | 0.389 | 0.296 | 0.377 |  |  |" in second
     assert "60 test images with 240 questions" in second
+    assert "aligned chooses the likeliest of the most frequent training answers, of 240 questions; " in second
     assert (
         "Highest score of a parameter-efficient run: lora, accuracy 0.860, 97.7 % of that of full "
         "fine-tuning; 45.3 points above the same model blind (0.407). Every type of answer is above the most "
