@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,12 @@ class Scenes:
                 f"{len(self.records)} images; make the predictions again with stages/predict.py"
             )
         return self.records[image_id]
+
+    def unseen(self, path: Path, image_ids: Iterable[int | str]) -> dict[str, list[bool]]:
+        """Give, as `per_image` of results files has it, which test images show a combination that training
+        lacks; empty where the data set has one kind of test images. Raises InputError as `of` does."""
+        flags = [self.of(path, image_id).unseen for image_id in image_ids]
+        return {} if None in flags else {"unseen": flags}
 
     @property
     def hash(self) -> str:
