@@ -5,11 +5,12 @@ The report and `vltune compare` show what is made here, and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vltune.comparison import per_image
 from vltune.comparison.claims import EXPLORATORY, NOTHING, Claims
 from vltune.comparison.estimates import Estimate
+from vltune.comparison.groups import Group, split
 from vltune.comparison.per_image import PerImage, Verdicts
 from vltune.comparison.runs import SIZES, Run, Scored, mean
 from vltune.comparison.significance import Row
@@ -30,12 +31,14 @@ class Method(Scored):
 @dataclass(frozen=True)
 class Comparison:
     """One task: its methods in the order of the runs, and by metric how many images it is about, and the
-    verdicts on the pairs (none of fewer than two); what was claimed of them before."""
+    verdicts on the pairs (none of fewer than two); what was claimed of them before; scores by group of test
+    images, where there are groups."""
 
     methods: list[Method]
     images: dict[str, int]
     verdicts: dict[str, Verdicts]
     claims: Claims = NOTHING
+    groups: list[Group] = field(default_factory=list)
 
     def family(self, row: Row, verdicts: Verdicts) -> str:
         """Say what a verdict belongs to: declared, interim or exploratory."""
@@ -76,7 +79,7 @@ def _compare(runs: list[Run], claims: Claims, tasks: list[str]) -> Comparison:
         {name: per_image.verdicts(
             name, compared, settings, claims.margin(task, name), claims.family(task, name, tasks))
          for name in names} if len(compared) > 1 else {},
-        claims,
+        claims, split(scores, names, settings),
     )
 
 

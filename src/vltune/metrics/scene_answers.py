@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vltune.metrics.scene_records import Record, Vocabulary, sides
-from vltune.metrics.scene_statements import RELATIONS, Mention, number, parse, words
+from vltune.metrics.scene_statements import BETWEEN, RELATIONS, Mention, number, parse, words
 
-HIGHER = {"higher": "top"}  # "lower" is a word of SIDE_WORDS
+SIZES = {"larger": "large", "bigger": "large", "smaller": "small"}
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,26 @@ class Asked:
     @property
     def side(self) -> str | None:
         """The side that the question is about."""
-        named = {RELATIONS.get(word, HIGHER.get(word)) for word in self.question} | sides(self.question)
+        named = {RELATIONS.get(word) for word in self.question} | sides(self.question)
         return next(iter(named - {None}), None)
 
     @property
+    def size(self) -> str | None:
+        """The size that the question is about."""
+        return next((SIZES[word] for word in self.question if word in SIZES), None)
+
+    @property
     def meant(self) -> list[str]:
-        """The things at that side; all of them if it names none."""
+        """The things of the size, between the two things, at the side of the thing or of the picture that
+        the question names; all of them if it names none."""
+        names = [thing.name for thing in self.things]
+        if self.size:
+            return [name for name, size in (self.record.sizes or {}).items() if size == self.size]
+        if BETWEEN in self.question and len(names) > 1:
+            return self.record.between(names[0], names[1])
+        if self.side and self.thing in self.record.things:
+            return [name for name in self.record.things
+                    if name != self.thing and self.record.related(name, self.side, self.thing)]
         return self.record.at(self.side) if self.side else list(self.record.things)
 
     def says(self, yes: bool) -> bool:
@@ -54,7 +68,11 @@ def _comparison(asked: Asked) -> bool:
     if "than" in asked.question and {"more", "fewer"} & set(asked.question):
         limit = number(asked.question[asked.question.index("than") + 1])
         return asked.says(asked.count > limit if "more" in asked.question else asked.count < limit)
-    return asked.says(asked.thing in asked.meant)
+    if asked.size:
+        return asked.says((asked.record.sizes or {}).get(asked.thing) == asked.size)
+    names = [thing.name for thing in asked.things]
+    known = len(names) > 1 and set(names) <= set(asked.record.things)
+    return asked.says(known and asked.record.related(names[0], asked.side or "", names[1]))
 
 
 def _counted(asked: Asked) -> bool:
@@ -86,6 +104,7 @@ def true(question_type: str, question: str, answer: str, record: Record, vocabul
     `question_type` is a key of JUDGES.
     """
     things, answered = (parse(text, vocabulary).things for text in (question, answer))
-    asked = Asked(record, vocabulary, words(question), words(answer), things, answered)
+    asked = Asked(
+        record, vocabulary, words(question, vocabulary), words(answer, vocabulary), things, answered)
     absent = [thing for thing in answered if thing.name not in record.things and thing.number != 0]
     return not absent and JUDGES[question_type](asked)

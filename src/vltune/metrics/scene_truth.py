@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vltune.metrics.scene_records import Record, Vocabulary
-from vltune.metrics.scene_statements import OPPOSITE, Mention, Statements, parse
+from vltune.metrics.scene_records import DEPTH, Record, Vocabulary
+from vltune.metrics.scene_statements import Mention, Statements, parse
 
 ASPECTS = ("thing", "number", "colour", "place")
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A caption's statements, each right or wrong, by what they are about; whether it is true: it names a
-    thing, nothing that it says is wrong, and it names nothing unknown; whether it is complete: true, and
-    nothing is left to say."""
+    """A caption's statements, each right or wrong, by what they are about (an aspect, or the size); whether
+    it is true: it names a thing, nothing that it says is wrong, and it names nothing unknown; whether it is
+    complete: true, and of the aspects nothing is left to say."""
 
     statements: dict[str, list[bool]]
     true: bool
@@ -30,6 +30,7 @@ def judge(caption: str, record: Record, vocabulary: Vocabulary) -> Judged:
         "number": [right for name in names for right in _numbers(name, parsed.things, record)],
         "colour": [colour == record.colour for colour in parsed.colours],
         "place": _places(parsed, record),
+        "size": _sizes(parsed.things, record),
     }
     wrong = any(not right for aspect in statements.values() for right in aspect)
     true = bool(names) and not parsed.unknown and not wrong
@@ -49,9 +50,11 @@ def _numbers(name: str, mentions: list[Mention], record: Record) -> list[bool]:
 def _places(parsed: Statements, record: Record) -> list[bool]:
     spots = [_at(mention.name, sides, record) for mention, sides in parsed.spots]
     relations = [_related(first, side, second, record) for first, side, second in parsed.relations]
+    between = [first.name in record.between(second.name, third.name)
+               for first, second, third in parsed.between if first.name in record.things]
     beside = [bool(record.at("left")) for first, second in parsed.beside
               if record.pair and first.name != second.name]
-    return [right for right in (*spots, *relations, *beside) if right is not None]
+    return [right for right in (*spots, *relations, *between, *beside) if right is not None]
 
 
 def _at(name: str, sides: frozenset[str], record: Record) -> bool:
@@ -63,23 +66,36 @@ def _at(name: str, sides: frozenset[str], record: Record) -> bool:
 
 def _related(first: Mention, side: str, second: Mention, record: Record) -> bool | None:
     """Say whether the first thing is at a side of the second; None where the record cannot tell: of two of
-    a kind, or if it knows neither of the two."""
-    if first.name == second.name or not {first.name, second.name} & set(record.things):
+    a kind, if it knows neither of the two, or of what is in front if it knows nothing of that. A name that
+    is wrong is right about the place if another thing of the image is there."""
+    names = (first.name, second.name)
+    if first.name == second.name or not set(names) & set(record.things):
+        return None
+    if side in DEPTH and record.over is None:
         return None
     if not record.pair:
         return False
-    if first.name in record.things:
-        return side in record.sides[first.name]
-    return OPPOSITE[side] in record.sides[second.name]
+    firsts, seconds = ([name] if name in record.things else list(record.things) for name in names)
+    return any(record.related(a, side, b) for a in firsts for b in seconds if a != b)
+
+
+def _sizes(mentions: list[Mention], record: Record) -> list[bool]:
+    """Judge sizes, where texts of the data set name them; a name that is wrong is right about the size if a
+    thing of the image has it."""
+    sizes = record.sizes or {}
+    return [mention.size in ([sizes[mention.name]] if mention.name in sizes else sizes.values())
+            for mention in mentions if mention.size and sizes]
 
 
 def _complete(parsed: Statements, record: Record) -> bool:
     """Say whether a true caption names each thing with its number, the colour, and the place if there is
-    more to say of it than the middle: all sides of one thing, or where one of two is."""
+    more to say of it than the middle: all sides of one thing, where one of two is, or where two of three
+    are."""
     numbered = {mention.name for mention in parsed.things if mention.number is not None}
     if numbered != set(record.things) or not parsed.colours:
         return False
     if not record.placed:
         return True
-    whole = any(sides == record.sides[mention.name] for mention, sides in parsed.spots)
-    return whole or bool(parsed.relations)
+    whole = [sides == record.sides[mention.name] for mention, sides in parsed.spots]
+    whole += [True for _, side, _ in parsed.relations if side not in DEPTH]
+    return sum(whole) >= max(1, len(record.things) - 1)

@@ -30,7 +30,8 @@ def of_captions(path: Path, rows: list[Prediction], settings: Evaluate) -> Score
     counts = bootstrap.draws(len(rows), settings.bootstrap_samples, settings.seed)
     counted = ((metric, metric.statistics(judged)) for metric in scene_metrics())
     scored = score(counted, counts, settings.confidence)
-    return Scores(scored.metrics, scored.per_image, {"records": scenes.hash})
+    unseen = scenes.unseen(path, (row.image_id for row in rows))
+    return Scores(scored.metrics, scored.per_image | unseen, {"records": scenes.hash})
 
 
 def of_answers(
@@ -39,7 +40,8 @@ def of_answers(
     """Score the answers [questions] of each system against the records of the images; None where the data
     set has none. The model has the name ""; None is a question that a control was not asked.
 
-    Returns: by system a value with its interval; of the model `questions` and `right` [images].
+    Returns: by system a value with its interval; of the model `questions` and `right` [images],
+        and `unseen` where the data set has two kinds of test images.
     Raises:
         InputError: as `of_captions`.
     """
@@ -63,5 +65,6 @@ def of_answers(
         samples = bootstrap.ratios(counts, right, sizes)
         metrics[name] = bootstrap.row(right.sum() / sizes.sum(), samples, settings.confidence)
         if not name:
-            per_image = {"questions": sizes.astype(int).tolist(), "right": right.tolist()}
+            per_image = scenes.unseen(path, images) | {
+                "questions": sizes.astype(int).tolist(), "right": right.tolist()}
     return Scores(metrics, per_image, {"records": scenes.hash})

@@ -51,7 +51,7 @@ def measure(path: Path, settings: Evaluate) -> tuple[dict[str, Any], dict[str, l
         for name, control in scores["controls"].items():
             control[TRUTH] = judged.metrics[name]
         for name, values in judged.per_image.items():
-            per_image[name][TRUTH] = values
+            per_image[name] = values if name == "unseen" else per_image[name] | {TRUTH: values}
         signed |= {"scenes": judged.signature}
     return scores, per_image, signed
 

@@ -127,7 +127,8 @@ def _task(comparison: Comparison, measured: pd.DataFrame, look: page_charts.Look
     return {
         "name": task, "title": TITLES.get(task, task), "metric": spec.main, "note": note(comparison),
         "main": page_tables.main(comparison, measured), "metrics": page_tables.metrics(comparison),
-        "pairs": page_tables.pairs(comparison), "sentences": [sentence for sentence in sentences if sentence],
+        "groups": page_tables.groups(comparison), "pairs": page_tables.pairs(comparison),
+        "sentences": [sentence for sentence in sentences if sentence],
         "costs": page_tables.costs(comparison, measured),
         "cost_charts": page_charts.costs(task, spec.main, measured, look),
         "types": page_tables.types(methods) if spec.baseline else None,

@@ -9,6 +9,7 @@ import pandas as pd
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.significance import Row
 from vltune.report import faithfulness, text
+from vltune.report import groups as by_group
 from vltune.report.answer import against_most_trained, most_trained
 from vltune.report.cells import Cell, Table, number, score, table
 from vltune.report.tables import percent
@@ -59,6 +60,15 @@ def metrics(comparison: Comparison) -> Table:
         scores = first.control(task.baseline)
         rows.append({"method": task.baseline.label, **{name: score(scores[name]) for name in first.scores}})
     return table(rows)
+
+
+def groups(comparison: Comparison) -> Table | None:
+    """Give the scores by group of test images; None where the data set has none."""
+    content = by_group.table(comparison, text.shown(comparison), text.value, text.interval)
+    if not len(content):
+        return None
+    return Table(list(content), [[Cell(cell, "", _leading(cell.partition(" ")[0])) for cell in line]
+                                 for line in content.to_numpy().tolist()])
 
 
 def pairs(comparison: Comparison) -> Table | None:

@@ -10,6 +10,7 @@ from vltune.comparison import significance
 from vltune.comparison.compare import Comparison, Method
 from vltune.comparison.estimates import FEWEST_SEEDS
 from vltune.comparison.significance import Row
+from vltune.report import groups
 from vltune.report.meaning import meaning
 from vltune.report.note import note
 from vltune.report.tables import everything, percent
@@ -42,6 +43,8 @@ def parts(comparisons: list[Comparison], metric: str | None,
         yield True, comparison.first.task
         yield False, write(quality(comparison, names))
         yield False, note(comparison)
+        if comparison.groups:
+            yield False, write(groups.table(comparison, names, value, interval))
         table = pairs(comparison, names)
         if len(table):
             yield False, write(table)

@@ -18,7 +18,7 @@ from vltune.pipeline.params import check, load
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS, read_captions
 from vltune.sources.scenes.compose import COLOURS
-from vltune.sources.scenes.draw import Scenes, draw
+from vltune.sources.scenes.draw import PLAIN, Scenes, draw
 
 ROOT = Path(__file__).resolve().parents[3]
 # Code points of things of several kinds, some without one.
@@ -37,7 +37,7 @@ KINDS = {
 }
 SETTINGS = {
     "seed": 0, "image_size": 64, "concepts": 24, "train": 420, "val": 60, "test": 150, "references": 1,
-    "questions": 4,
+    "questions": 4, **PLAIN,
 }
 TYPES = {"count", "existence", "colour", "position", "relation", "category", "comparison"}
 NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}

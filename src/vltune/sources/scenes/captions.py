@@ -7,12 +7,13 @@ import random
 
 import inflect
 
-from vltune.sources.scenes.compose import Scene
+from vltune.sources.scenes.compose import Scene, Thing
+from vltune.sources.scenes.wordings import MORE, OVERLAPPING
 
 NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
-# {a} and {b}: the first and the second thing, with articles; {n}: "three keys"; {ground}: "a red background";
-# {place}: "at the top"; {spot}: the same in other words, "near the top". As people do, not every sentence
-# says everything.
+# {a}, {b} and {c}: the first, second and third thing, with articles; {n}: "three keys"; {ground}:
+# "a red background"; {place}: "at the top"; {spot}: the same in other words, "near the top". As people do,
+# not every sentence says everything.
 TEMPLATES = {
     "single": (
         "{a} on {ground}", "there is {a} on {ground}", "{a} in the middle of {ground}",
@@ -35,25 +36,50 @@ TEMPLATES = {
         "{a} above {b} on {ground}", "there is {a} above {b} on {ground}", "{b} below {a} on {ground}",
         "{ground} with {a} above {b}", "{a} at the top and {b} below it", "a drawing of {a} above {b}",
     ),
+    "row": (
+        "{a}, {b} and {c} on {ground}", "{b} between {a} and {c} on {ground}",
+        "{ground} with {a}, {b} and {c} from left to right", "from left to right {a}, {b} and {c}",
+        "{a} to the left of {b} and {c} on {ground}", "{c} to the right of {b} and {a}",
+    ),
+    "column": (
+        "{a}, {b} and {c} on {ground}", "{b} between {a} and {c} on {ground}",
+        "{ground} with {a}, {b} and {c} from top to bottom", "from top to bottom {a}, {b} and {c}",
+        "{a} above {b} and {c} on {ground}", "{c} below {b} and {a}",
+    ),
 }
 SPOTS = {"on the left": "on the left side", "on the right": "on the right side", "at the top": "near the top",
          "at the bottom": "near the bottom"}
 REFERENCES = min(len(templates) for templates in TEMPLATES.values())  # the most that can be asked for
 
 
-def references(scene: Scene, count: int, rng: random.Random) -> list[str]:
-    """Say `count` different true sentences about a scene, at most REFERENCES."""
-    first = scene.things[0].concept
+def references(scene: Scene, count: int, rng: random.Random, more: bool = False) -> list[str]:
+    """Say `count` different true sentences about a scene, at most REFERENCES; with `more`, of all wordings.
+
+    Where texts may call a thing small or large, about half of them do.
+    """
+    layout = scene.relation or scene.layout
+    templates = TEMPLATES[layout] + (MORE[layout] if more else ()) + (OVERLAPPING if scene.over else ())
+    return [template.format(**_words(scene, rng)) for template in rng.sample(templates, count)]
+
+
+def _words(scene: Scene, rng: random.Random) -> dict[str, str]:
+    """Give the words that stand for the names in templates."""
     position = scene.position or ""
-    words = {
-        "a": with_article(first.name), "b": with_article(scene.things[-1].concept.name),
+    labels = [_label(thing, rng) for thing in scene.things]
+    a, *others = [with_article(label + thing.concept.name)
+                  for label, thing in zip(labels, scene.things, strict=True)]
+    front, back = scene.over[0] if scene.over else (0, 0)
+    return {
+        "a": a, "b": others[0] if others else a, "c": others[-1] if others else a,
+        "front": [a, *others][front], "back": [a, *others][back],
         "ground": with_article(f"{scene.colour} background"),
-        "n": f"{NUMBERS[len(scene.things)]} {first.plural}", "place": position,
+        "n": f"{NUMBERS[len(scene.things)]} {labels[0]}{scene.things[0].concept.plural}", "place": position,
         "spot": SPOTS.get(position) or position.replace("top", "upper").replace("bottom", "lower"),
     }
-    return [
-        template.format(**words) for template in rng.sample(TEMPLATES[scene.relation or scene.layout], count)
-    ]
+
+
+def _label(thing: Thing, rng: random.Random) -> str:
+    return f"{thing.label} " if thing.label and rng.random() < 0.5 else ""
 
 
 @functools.cache

