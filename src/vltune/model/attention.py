@@ -198,6 +198,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         return Attend.apply(q, k, v, bias)
     if q.device.type == "cuda":
         return attend_fused(q, k, v, bias)
+    if q.shape[2] == 1:  # the heads of a group as so many tokens: their keys are read once
+        stacked = q.reshape(len(q), k.shape[1], -1, q.shape[3])  # [b, g, h / g, e]
+        return F.scaled_dot_product_attention(stacked, k, v, attn_mask=bias).view(q.shape)
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=q.shape[1] != k.shape[1])
 
 

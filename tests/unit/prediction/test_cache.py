@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from vltune.model.attention import Cache
+from vltune.model.attention import Cache, attend
 from vltune.prediction.generate import _without_gaps
 
 PROMPT, STEPS, BEAMS, INPUTS, HEADS, WIDTH, PREFIX = 3, 4, 2, 3, 2, 4, 2
@@ -67,3 +68,14 @@ def test_the_last_inputs_take_the_places_of_finished_ones() -> None:
         ([False, False], []), ([False, True, False], [1]),
     ]:
         assert _without_gaps(torch.tensor(still_open)).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_of_one_token_is_that_of_torch(dtype: torch.dtype) -> None:
+    """The heads of a group are read as so many tokens; some keys are hidden from a row."""
+    q, k, v = random(3, 6, 1, 8, seed=0), random(3, 2, 5, 8, seed=1), random(3, 2, 5, 8, seed=2)
+    q, k, v = (part.to(dtype) for part in (q, k, v))
+    bias = torch.zeros(3, 1, 1, 5, dtype=dtype)
+    bias[1, ..., :2] = float("-inf")
+    torch.testing.assert_close(
+        attend(q, k, v, bias), F.scaled_dot_product_attention(q, k, v, attn_mask=bias, enable_gqa=True))
