@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,7 @@ def test_training_needs_no_test_split_and_prediction_opens_it(watch: list[str], 
     assert {"data/features/test.npy", "data/raw/captions_test.json"} <= set(of_test(watch))
 
 
+@cache
 def names_the_test_split(file: Path) -> bool:
     """Whether a text of the code (no docstring) names it."""
     tree = ast.parse(file.read_text())
