@@ -108,11 +108,11 @@ class Artist:
     def _boxes(self, scene: Scene, bitmaps: list[Picture.Image]) -> list[list[int]]:
         boxes = []
         for thing, bitmap in zip(scene.things, bitmaps, strict=True):
-            place = (thing.x, thing.y)
+            centre = (thing.x, thing.y)
             if scene.spread < 1:
-                place = tuple(0.5 + (x - 0.5) * scene.spread for x in place)
+                centre = tuple(0.5 + (x - 0.5) * scene.spread for x in centre)
             left, top = (max(0, min(round(x * self._side - side / 2), self._side - side))
-                         for x, side in zip(place, bitmap.size, strict=True))
+                         for x, side in zip(centre, bitmap.size, strict=True))
             boxes.append([left, top, *bitmap.size])
         return boxes
 
