@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from vltune.metrics import scene_answers, scene_records
+from vltune.metrics import scene_answers, scene_records, truth
+from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.scene_records import Scenes
 from vltune.metrics.scene_truth import judge
 from vltune.pipeline import paths
 from vltune.pipeline.files import write_json
+from vltune.pipeline.records import Prediction
 from vltune.sources.scenes.captions import TEMPLATES, _words
 from vltune.sources.scenes.compose import ARRANGEMENTS, COLOURS, LINES, PLACES, RELATIONS, Scene, Thing
 from vltune.sources.scenes.concepts import Concept
@@ -173,3 +175,15 @@ def test_records_without_sizes_and_overlap_cannot_tell() -> None:
     for text in ("a large dog", "a dog in front of a hot dog"):
         assert judge(text, known.records[0], known.vocabulary).true
     assert known.hash != recorded([SMALL_DOG, *SCENES]).hash
+
+
+def test_results_say_which_images_show_an_unseen_combination(tmp_path: Path) -> None:
+    boxes = [[0, 0, 8, 8]] * 4
+    write_json(paths.scenes("test"), [
+        {"image_id": i, "file_name": f"{i}.jpg", **_record(one, boxes[:len(one.things)]), "unseen": unseen}
+        for i, (one, unseen) in enumerate(((SMALL_DOG, True), (ROW, False)))])
+    rows = [Prediction(i, f"{i}.jpg", "a dog", ["a dog"]) for i in range(2)]
+    settings = Evaluate(bootstrap_samples=100, confidence=0.95, seed=0)
+    assert truth.of_captions(tmp_path / "p.json", rows, settings).per_image["unseen"] == [True, False]
+    recorded([SMALL_DOG, ROW])
+    assert "unseen" not in truth.of_captions(tmp_path / "p.json", rows, settings).per_image
