@@ -15,7 +15,8 @@ from command import vltune
 from contracts.graph import ROOT
 from vltune.pipeline.files import read_json, write_json
 
-COMMANDS = ("caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify", "plan")
+COMMANDS = (
+    "caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify", "forget", "plan")
 
 
 @pytest.fixture(scope="module")
