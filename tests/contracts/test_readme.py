@@ -145,8 +145,9 @@ def test_the_table_of_experiments_fits_a_terminal(page: str) -> None:
     assert experiment + sum(len(name) + 3 for name in kept) + 2 * parameter <= TERMINAL_COLUMNS
 
 
-def test_the_table_of_experiments_hides_no_parameter() -> None:
-    call = re.search(r"dvc exp show --only-changed --drop '([^']+)'", (ROOT / "docs/cli.md").read_text())
+@pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
+def test_the_table_of_experiments_hides_no_parameter(page: str) -> None:
+    call = re.search(r"dvc exp show --only-changed --drop '([^']+)'", (ROOT / page).read_text())
     content = read(PARAMS)
     sections = {name: value for name, value in content.items() if isinstance(value, dict)}
     keys = [f"{name}.{key}" for name, section in sections.items() for key in section]

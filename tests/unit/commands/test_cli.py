@@ -16,7 +16,8 @@ from contracts.graph import ROOT
 from vltune.pipeline.files import read_json, write_json
 
 COMMANDS = (
-    "caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify", "forget", "plan")
+    "caption", "answer", "score", "compare", "merge", "export", "import", "search", "verify", "forget",
+    "plan")
 
 
 @pytest.fixture(scope="module")
