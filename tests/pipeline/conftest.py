@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,11 @@ AUTHOR = {"GIT_AUTHOR_NAME": "vltune", "GIT_AUTHOR_EMAIL": "vltune@example.inval
           "GIT_COMMITTER_NAME": "vltune", "GIT_COMMITTER_EMAIL": "vltune@example.invalid"}
 
 
+def obey_ctrl_c() -> None:
+    """Let a process that is about to start be interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Project:
     """A git and DVC repository of its own."""
@@ -55,10 +61,11 @@ class Project:
             "PATH": path, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1", "SHELL": "/bin/sh"}
 
     def start(self, *command: str) -> subprocess.Popen:
-        """Start a command in a session of its own, its output in `log`."""
+        """Start a command in a session of its own, its output in `log`. It obeys Ctrl-C, even where the tests
+        run in the background of a shell, which lets its processes ignore it."""
         with (self.folder / ".dvc/tmp/log").open("w") as log:
             return subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log,
-                                    stderr=subprocess.STDOUT, start_new_session=True)
+                                    stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=obey_ctrl_c)
 
     def log(self) -> str:
         """What the last started command wrote."""
