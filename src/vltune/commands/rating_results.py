@@ -63,17 +63,18 @@ def metric_scores(key: Key, root: Path) -> tuple[dict[str, np.ndarray], list[str
     Raises:
         InputError: a predictions file is not the one that was rated, or results are of the wrong form.
     """
-    files = [root / paths.result(method, training(root), key.seed) for method in key.predictions]
+    rated = training(root)
+    files = [root / paths.result(method, rated, key.seed) for method in key.predictions]
     missing = [str(path) for path in files if not path.is_file()]
     if missing:
         return {}, missing
     scores: dict[str, np.ndarray] = {}
     for method, expected in key.predictions.items():
-        path = root / paths.predictions(method, training(root), key.seed)
+        path = root / paths.predictions(method, rated, key.seed)
         if not path.is_file() or sha256(path) != expected:
             raise InputError(f"{path}: is not the file whose captions were rated, so its scores are of other "
                              "captions. Check out the commit of the sheet, or give its repository by --root")
-        per_image = load(method, "caption", key.seed, training(root), root).result["per_image"]
+        per_image = load(method, "caption", key.seed, rated, root).result["per_image"]
         index = {image: i for i, image in enumerate(per_image["images"])}
         of_method = [(i, index[row.image_id]) for i, row in enumerate(key.rows) if method in row.methods]
         rows, images = np.array(of_method).T

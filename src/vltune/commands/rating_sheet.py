@@ -66,8 +66,9 @@ def read_all(methods: list[str], seed: int, root: Path) -> dict[str, list[Predic
     if len(methods) >= len(ascii_uppercase):
         raise InputError(f"expected at most {len(ascii_uppercase) - 1} methods, got {len(methods)}")
     predictions: dict[str, list[Prediction]] = {}
+    rated = training(root)
     for method in methods:
-        path = root / paths.predictions(method, training(root), seed)
+        path = root / paths.predictions(method, rated, seed)
         if not path.is_file():
             raise InputError(f"{path}: no such file; make it with `dvc repro`, or choose methods by --method")
         predictions[method] = sorted(read_predictions(path), key=lambda row: str(row.image_id))
@@ -103,7 +104,8 @@ def draw(predictions: Mapping[str, list[Prediction]], count: int, seed: int) -> 
 
 def make_key(rows: list[Row], methods: list[str], seed: int, root: Path) -> Key:
     """Build the key of drawn rows; `seed` is that of the trainings."""
-    hashes = {method: sha256(root / paths.predictions(method, training(root), seed)) for method in methods}
+    rated = training(root)
+    hashes = {method: sha256(root / paths.predictions(method, rated, seed)) for method in methods}
     sheet = fingerprint([hashes, [asdict(row) for row in rows]])
     return Key(sheet, PROTOCOL, seed, hashes, rows)
 

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from vltune.metrics import scene_answers, scene_records, truth
+from scene_data import recorded
+from vltune.metrics import scene_answers, truth
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.scene_records import Scenes
 from vltune.metrics.scene_truth import judge
 from vltune.pipeline import paths
-from vltune.pipeline.files import write_json
 from vltune.pipeline.records import Prediction
 from vltune.sources.scenes.captions import TEMPLATES, _words
 from vltune.sources.scenes.compose import ARRANGEMENTS, COLOURS, LINES, PLACES, RELATIONS, Scene, Thing
 from vltune.sources.scenes.concepts import Concept
-from vltune.sources.scenes.draw import _record
 from vltune.sources.scenes.questions import ask
 from vltune.sources.scenes.wordings import MORE, OVERLAPPING
 
@@ -55,14 +54,6 @@ def every() -> Iterator[Scene]:
 
 
 SCENES = list(every())
-
-
-def recorded(scenes: list[Scene]) -> Scenes:
-    boxes = [[0, 0, 8, 8]] * 4
-    write_json(paths.scenes("test"), [
-        {"image_id": i, "file_name": f"{i}.jpg", **_record(one, boxes[:len(one.things)])}
-        for i, one in enumerate(scenes)])
-    return scene_records.read()
 
 
 @pytest.fixture(autouse=True)
@@ -178,11 +169,8 @@ def test_records_without_sizes_and_overlap_cannot_tell() -> None:
 
 
 def test_results_say_which_images_show_an_unseen_combination(tmp_path: Path) -> None:
-    boxes = [[0, 0, 8, 8]] * 4
-    write_json(paths.scenes("test"), [
-        {"image_id": i, "file_name": f"{i}.jpg", **_record(one, boxes[:len(one.things)]), "unseen": unseen}
-        for i, (one, unseen) in enumerate(((SMALL_DOG, True), (ROW, False)))])
-    rows = [Prediction(i, f"{i}.jpg", "a dog", ["a dog"]) for i in range(2)]
+    recorded([SMALL_DOG, ROW], unseen=[True, False])
+    rows = [Prediction(i, f"{i}.png", "a dog", ["a dog"]) for i in range(2)]
     settings = Evaluate(bootstrap_samples=100, confidence=0.95, seed=0)
     assert truth.of_captions(tmp_path / "p.json", rows, settings).per_image["unseen"] == [True, False]
     recorded([SMALL_DOG, ROW])

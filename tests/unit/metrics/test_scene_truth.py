@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scene_data import recorded
 from vltune.metrics import scene_answers, scene_records, truth
 from vltune.metrics.bootstrap import Evaluate
 from vltune.metrics.scene_records import Scenes
@@ -23,7 +24,6 @@ from vltune.pipeline.records import Prediction
 from vltune.sources.scenes.captions import TEMPLATES, references
 from vltune.sources.scenes.compose import ARRANGEMENTS, COLOURS, LINES, PLACES, RELATIONS, Scene, Thing
 from vltune.sources.scenes.concepts import Concept
-from vltune.sources.scenes.draw import _record
 from vltune.sources.scenes.questions import ask
 
 SETTINGS = Evaluate(bootstrap_samples=100, confidence=0.95, seed=0)
@@ -52,15 +52,6 @@ def every() -> Iterator[Scene]:
 
 
 SCENES = list(every())
-
-
-def recorded(scenes: list[Scene]) -> Scenes:
-    """The records of scenes as `fetch` writes them and `evaluate` reads them; ids count up from 0."""
-    boxes = [[0, 0, 8, 8]] * 4
-    write_json(paths.scenes("test"), [
-        {"image_id": i, "file_name": f"{i}.png", **_record(one, boxes[:len(one.things)])}
-        for i, one in enumerate(scenes)])
-    return scene_records.read()
 
 
 @pytest.fixture(autouse=True)

